@@ -1,0 +1,1 @@
+"""The file formats that plopi reads and writes, one module each."""
