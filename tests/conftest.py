@@ -1,0 +1,24 @@
+"""What holds for all tests: in CI nothing that a machine could have is skipped in silence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+MUST_RUN_IN_CI = ("tests/browser",)
+"""Folders whose tests may be skipped on a developer's machine (no browser), never in CI."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    where = Path(item.path).relative_to(item.config.rootpath).as_posix()
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail") and where.startswith(MUST_RUN_IN_CI):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is a failure in CI: {report.longrepr}"
+    return report
