@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "plopi"
 STATIC_JS = PACKAGE / "static" / "js"
 
-# --- reading ------------------------------------------------------------------------------------------------------------------
+# --- reading ---
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def is_stdlib(module: str) -> bool:
     return module.partition(".")[0] in sys.stdlib_module_names | private
 
 
-# --- who may import whom --------------------------------------------------------------------------------------------------------
+# --- who may import whom ---
 
 WITHIN_PLOPI = {
     # importer: what of plopi it may import (its own package always)
@@ -179,7 +179,7 @@ def test_no_import_cycles() -> None:
     assert not edges, "these import each other, or hang on some that do"
 
 
-# --- what is banned -------------------------------------------------------------------------------------------------------------
+# --- what is banned ---
 
 BANNED_IMPORTS = {"pickle", "shelve", "dill", "cloudpickle"}
 BANNED_CALLS = {"eval", "exec", "literal_eval", "marshal.load", "marshal.loads", "os.system", "os.popen"}
@@ -236,7 +236,7 @@ def test_the_ban_would_notice(code: str, what: str) -> None:
     assert what in [found for found, _ in offences(ast.parse(code))]
 
 
-# --- JavaScript -----------------------------------------------------------------------------------------------------------------
+# --- JavaScript ---
 
 JS_NOISE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 JS_IMPORT = re.compile(r"""(?:^|\s)(?:import|export)\s[^;"']*?from\s*["']([^"']+)["']|import\s*\(?\s*["']([^"']+)["']""")
@@ -290,7 +290,7 @@ def test_pages_have_nothing_inline_and_nothing_from_elsewhere(page: Path) -> Non
     assert not re.findall(r"<script(?![^>]*\bsrc=)[^>]*>|<style\b|\son\w+=|\sstyle=|(?:src|href)=\"(?:https?:)?//", text)
 
 
-# --- size -----------------------------------------------------------------------------------------------------------------------
+# --- size ---
 
 MAX_FILE = 400
 MAX_FUNCTION = 60
