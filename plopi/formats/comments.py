@@ -10,8 +10,8 @@ from plopi.model import About
 
 _TEXT = ("command", "host", "python", "engine", "mode", "process_start")
 _NUMBERS = ("pid", "own_cost_ns", "process_cpu_ns", "ticks", "ticks_lost")
-CHANGING = ("own_cost_ns", "process_cpu_ns", "ticks", "ticks_lost", "complete", "note")
-"""Keys whose values change while a recording runs."""
+CHANGING = ("own_cost_ns", "process_cpu_ns", "ticks", "ticks_lost", "note")
+"""Keys whose values change while a recording runs. ``complete`` does not: no recording is before it is finished."""
 
 _IN_FIELDS_OF_THEIR_OWN = {"started_ns", "duration_ns", "period_ns"}
 if {field.name for field in fields(About)} != {*_TEXT, *_NUMBERS, "complete", "notes", *_IN_FIELDS_OF_THEIR_OWN}:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plopi.formats.limits import Limits
-from plopi.formats.pprof_writer import FRAME_MAGIC, FRAME_TAG, Written, encode_header, encode_rows, write
+from plopi.formats.fragments import is_recording
+from plopi.formats.pprof_writer import Written, encode_header, encode_rows, write
 
 if TYPE_CHECKING:
+    from plopi.formats.limits import Limits
     from plopi.model import Profile
 
 __all__ = ["NAME", "SUFFIX", "Written", "encode_header", "encode_rows", "read", "sniff", "write"]
@@ -18,7 +19,7 @@ SUFFIX = ".pb.gz"
 
 def sniff(head: bytes, file_name: str) -> bool:
     """A recording by its magic, another pprof file by its suffix or by its first field being a sample type."""
-    if head.startswith(FRAME_TAG + FRAME_MAGIC):
+    if is_recording(head):
         return True
     name = file_name.lower().removesuffix(".part").removesuffix(".gz")
     if name.endswith((".pb", ".pprof", ".prof.pb", ".profile.proto")):

@@ -6,24 +6,15 @@ The bytes are described in docs/file-format.md. Standard library only, and lean:
 from __future__ import annotations
 
 import gzip
-import struct
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from plopi.errors import UsageError
 from plopi.formats.comments import CHANGING, comments_of
+from plopi.formats.fragments import STATUS_FIELD, WINDOW_FIELD, framed
 from plopi.formats.protobuf import bytes_field, int_field, text, varint
 from plopi.model import NONE, STACKS, About, Column, Cursor, Profile, ProfileBuilder, SampleType
-
-FRAME_FIELD, STATUS_FIELD, WINDOW_FIELD = 1000, 1001, 1002
-"""Fields of plopi's own in pprof's ``Profile``; readers that do not know them skip them, as protobuf says."""
-FRAME_MAGIC = b"PLOP"
-FRAME = struct.Struct("<4sIII")
-"""Magic, length of the fragment after its frame, CRC-32 of those bytes, number of the fragment (from 0)."""
-FRAME_TAG = bytes_field(FRAME_FIELD, bytes(FRAME.size))[: -FRAME.size]
-FRAME_BYTES = len(FRAME_TAG) + FRAME.size
 
 THREAD, THREAD_ID, WINDOW, NANOSECONDS = "thread", "thread_id", "window", "nanoseconds"
 _ID = b"\x08"  # field 1, varint: the id of a function, location, mapping
@@ -71,9 +62,8 @@ def encode_header(about: About, sample_types: Sequence[SampleType], epoch: int =
     ``epoch`` is ``builder.epoch``: after ``ProfileBuilder.coarsen`` the recording starts anew, with a header of the new epoch.
     """
     strings: dict[str, int] = {"": 0}
-    body = b"".join(_head(about, sample_types, strings)) + _strings(strings)
-    cursor = Cursor(epoch=epoch)
-    return _framed(body, 0), Written(cursor, len(strings), 1)
+    body = b"".join(_head(replace(about, complete=False), sample_types, strings)) + _strings(strings)
+    return framed(body, 0), Written(Cursor(epoch=epoch), len(strings), 1)
 
 
 def encode_rows(builder: ProfileBuilder, since: Written) -> tuple[bytes, Written]:
@@ -91,7 +81,7 @@ def encode_rows(builder: ProfileBuilder, since: Written) -> tuple[bytes, Written
         *(bytes_field(STATUS_FIELD, text(line)) for line in status),
         *_rows(_Tables.of_builder(builder), since.cursor, until, since.header_strings, since._paths),
     ]
-    return _framed(b"".join(parts), since.fragment), Written(until, since.header_strings, since.fragment + 1, since._paths)
+    return framed(b"".join(parts), since.fragment), Written(until, since.header_strings, since.fragment + 1, since._paths)
 
 
 def write(profile: Profile, out: BinaryIO) -> None:
@@ -116,10 +106,6 @@ def default_sample_type(sample_types: Sequence[SampleType]) -> SampleType:
     """The one a viewer should show first: time rather than counts, CPU time rather than elapsed time."""
     by_name = {each.name: each for each in sample_types}
     return by_name.get("cpu") or by_name.get("wall") or sample_types[-1]
-
-
-def _framed(body: bytes, number: int) -> bytes:
-    return FRAME_TAG + FRAME.pack(FRAME_MAGIC, len(body), zlib.crc32(body), number) + body
 
 
 def _strings(strings: Mapping[str, int]) -> bytes:
