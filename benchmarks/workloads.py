@@ -1,0 +1,299 @@
+"""Programs whose CPU shares are known: each measures by its threads' own CPU clocks what each of its functions takes.
+
+    python benchmarks/workloads.py NAME SECONDS TRUTH_FILE
+
+The truth is kept by ``run``, which every function below is called through: it charges the CPU time since the last change of
+function to the function that was on top, per thread. A change costs about a microsecond, functions take some hundred and more.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import random
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+dice = random.Random(5)
+
+
+# --- the truth ---
+
+
+class Meter(threading.local):
+    """One thread's running account."""
+
+    def __init__(self) -> None:
+        self.stack = ["(other)"]
+        self.mark = time.thread_time_ns()
+        self.self_ns: dict[str, int] = {}
+        ALL_METERS.append(self.self_ns)
+
+    def charge(self) -> None:
+        now = time.thread_time_ns()
+        top = self.stack[-1]
+        self.self_ns[top] = self.self_ns.get(top, 0) + now - self.mark
+        self.mark = now
+
+
+ALL_METERS: list[dict[str, int]] = []
+meter = Meter()
+
+
+def run(function: Callable[..., Any], *args: Any) -> Any:
+    meter.charge()
+    meter.stack.append(function.__name__)
+    try:
+        return function(*args)
+    finally:
+        meter.charge()
+        meter.stack.pop()
+
+
+def charge_gc(phase: str, info: dict[str, int]) -> None:
+    """The collector's time is the truth of ``<gc>``."""
+    meter.charge()
+    if phase == "start":
+        meter.stack.append("<gc>")
+    else:
+        meter.stack.pop()
+
+
+# --- long calls into C: one call is many ticks ---
+
+FLOATS = [dice.random() for _ in range(150_000)]
+TEXT = bytes(dice.choice(b"abcdefgh \n") for _ in range(350_000))
+RECORDS = [{"id": i, "name": f"name {i}", "values": list(range(i % 9))} for i in range(12_000)]
+
+
+def sort_floats() -> object:
+    return sorted(FLOATS)
+
+
+def stretch_key() -> object:
+    return hashlib.pbkdf2_hmac("sha256", b"secret", b"salt", 60_000)
+
+
+def compress_text() -> object:
+    return zlib.compress(TEXT, 6)
+
+
+def sum_range() -> object:
+    return sum(range(1_200_000))
+
+
+def encode_records() -> object:
+    return json.dumps(RECORDS)
+
+
+def drive_c_calls(until: float) -> None:
+    while time.monotonic() < until:
+        for function in (sort_floats, stretch_key, compress_text, sum_range, encode_records):
+            run(function)
+
+
+# --- straight-line functions: back from C before anyone looks ---
+
+BIG, BIGGER = dice.getrandbits(90_000), dice.getrandbits(160_000)
+HAYSTACK = "ab" * 1_200_000
+NUMBERS = list(range(250_000))
+SAME = list(range(250_000))
+
+
+def multiply() -> object:
+    return BIG * BIGGER
+
+
+def remainder() -> object:
+    return BIGGER % BIG
+
+
+def search_text() -> object:
+    return "ba!" in HAYSTACK
+
+
+def join_lists() -> object:
+    return NUMBERS + SAME
+
+
+def compare_lists() -> object:
+    return NUMBERS == SAME
+
+
+def drive_straight(until: float) -> None:
+    while time.monotonic() < until:
+        for function in (multiply, remainder, search_text, join_lists, compare_lists):
+            run(function)
+
+
+# --- ordinary Python: loops, dicts, strings, calls ---
+
+WORDS = " ".join(dice.choice(["stack", "frame", "tick", "sample", "window"]) for _ in range(3_000))
+
+
+def count_words() -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for word in WORDS.split():
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def escape_points() -> int:
+    steps = 0
+    for i in range(90):
+        re_part = im_part = 0.0
+        for _ in range(40):
+            re_part, im_part = re_part * re_part - im_part * im_part + i / 90, 2 * re_part * im_part + 0.3
+            if re_part * re_part + im_part * im_part > 4:
+                break
+            steps += 1
+    return steps
+
+
+def sort_by_insertion() -> list[float]:
+    numbers: list[float] = []
+    for value in FLOATS[:130]:
+        place = 0
+        while place < len(numbers) and numbers[place] < value:
+            place += 1
+        numbers.insert(place, value)
+    return numbers
+
+
+def check_digits(number: int) -> int:
+    total = 0
+    for i, digit in enumerate(str(number) * 40):
+        total += int(digit) * (2 if i % 2 else 1)
+    return total % 10
+
+
+def process_order() -> int:
+    """Has work of its own between its calls."""
+    price = 0
+    for step in range(4):
+        for item in range(700):
+            price += item * step % 7
+        price += run(check_digits, 4_539_148_803 + step)
+    return price
+
+
+def drive_ordinary(until: float) -> None:
+    while time.monotonic() < until:
+        for function in (count_words, escape_points, sort_by_insertion, process_order):
+            run(function)
+
+
+# --- threads: each does something else ---
+
+
+def repeat(function: Callable[[], object], until: float) -> None:
+    while time.monotonic() < until:
+        run(function)
+
+
+def in_threads(functions: tuple[Callable[[], object], ...], until: float) -> list[threading.Thread]:
+    threads = [threading.Thread(target=repeat, args=(function, until), name=function.__name__) for function in functions]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def drive_threads(until: float) -> None:
+    threads = in_threads((escape_points, sort_by_insertion, stretch_key), until)
+    repeat(count_words, until)
+    for thread in threads:
+        thread.join()
+
+
+# --- the main thread waits, workers work ---
+
+
+def rest_and_work() -> None:
+    time.sleep(0.005)
+    for _ in range(10):
+        run(sort_by_insertion)
+
+
+def drive_blocked_main(until: float) -> None:
+    for thread in in_threads((escape_points, stretch_key, rest_and_work), until):
+        thread.join()
+
+
+# --- the garbage collector ---
+
+
+class Node:
+    def __init__(self) -> None:
+        self.neighbours: list[Node] = []
+
+
+def make_rings() -> None:
+    for _ in range(30):
+        nodes = [Node() for _ in range(200)]
+        for i, node in enumerate(nodes):
+            node.neighbours.append(nodes[i - 1])
+
+
+def drive_gc(until: float) -> None:
+    keep = [Node() for _ in range(60_000)]
+    while time.monotonic() < until:
+        run(make_rings)
+        run(count_words)
+    del keep
+
+
+# --- recursion ---
+
+
+def fibonacci(n: int) -> int:
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
+def descend(depth: int) -> int:
+    """Deep, with work at every step and a measured call at the bottom."""
+    total = 0
+    for i in range(60):
+        total += i * depth
+    return total + (descend(depth - 1) if depth else run(check_digits, 1_234_567_890))
+
+
+def drive_recursion(until: float) -> None:
+    while time.monotonic() < until:
+        run(fibonacci, 15)
+        run(descend, 120)
+
+
+WORKLOADS: dict[str, Callable[[float], None]] = {
+    "c_calls": drive_c_calls,
+    "straight": drive_straight,
+    "ordinary": drive_ordinary,
+    "threads": drive_threads,
+    "blocked_main": drive_blocked_main,
+    "gc": drive_gc,
+    "recursion": drive_recursion,
+}
+
+
+def main_of_workload(name: str, seconds: float, truth_file: str) -> None:
+    if name == "gc":
+        gc.callbacks.append(charge_gc)
+    cpu_before = time.process_time_ns()
+    run(WORKLOADS[name], time.monotonic() + seconds)
+    meter.charge()
+    cpu = time.process_time_ns() - cpu_before
+    totals: dict[str, int] = {}
+    for self_ns in ALL_METERS:
+        for label, weight in self_ns.items():
+            totals[label] = totals.get(label, 0) + weight
+    totals.pop("(other)", None)
+    with open(truth_file, "w", encoding="utf-8") as out:
+        json.dump({"self": totals, "process_cpu": cpu}, out)
+
+
+if __name__ == "__main__":
+    main_of_workload(sys.argv[1], float(sys.argv[2]), sys.argv[3])
