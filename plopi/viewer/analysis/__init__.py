@@ -1,0 +1,7 @@
+"""Profile in, plain results out: the only place where a statistic is computed. Knows nothing of JSON, HTTP or the screen."""
+
+from __future__ import annotations
+
+from plopi.viewer.analysis.index import Index, index
+
+__all__ = ["Index", "index"]

@@ -1,0 +1,347 @@
+"""What to draw of a call graph: at most N functions, and the edges that hold them together.
+
+1. *Choose* by what a function explains. Its score is pprof's: cum times the entropy of where its weight comes from and goes
+   to, plus self; a function that merely passes its weight on scores next to nothing. Heavy owners of self time are always in.
+2. *Link* the chosen, with the functions that pass the weight between them (see ``links``).
+3. *Prune* edges: light ones, and residual ones that a path of others implies; never one that holds a function to a root.
+4. *Fold* chains: a function with one caller, one callee and hardly any self time goes into the edge between these two.
+5. Folding made room: choose more.
+
+Every order ends in ids, so one view of one profile is one picture.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from plopi.model import NONE
+from plopi.viewer.analysis.call_graph import Numbers
+from plopi.viewer.analysis.call_tree import Floats, Ints, Mask
+from plopi.viewer.analysis.links import Linked, link
+
+SMALL_NODES = 0.4
+"""Functions whose cum is below this share of total / N are not worth one of N nodes: 0.5 % at 80."""
+HEAVY_SELF = 2.0
+"""Functions whose self reaches this share of total / N are never hidden: 2.5 % at 80, so at most N / 2 of them."""
+SMALL_EDGE = 0.001
+"""Edges below this share of the total are pruned."""
+EDGES_PER_NODE = 3
+WRAPPER_SELF = 0.005
+"""A wrapper's own time is below this share of the total,"""
+WRAPPER_FLOW = 0.95
+"""and its one caller and one callee account for at least this share of its cum."""
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A drawn edge. ``wrappers`` are the functions folded into it, caller's side first.
+
+    ``residual``: it stands for no direct call; hidden functions lie between. ``exact`` false: ``weight`` is an upper bound.
+    """
+
+    caller: int
+    callee: int
+    weight: int
+    residual: bool
+    exact: bool
+    wrappers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What the picture does not show: functions neither drawn nor folded and their self weight, direct edges that no drawn edge
+    stands for, and the wrappers folded into edges with theirs. Self of nodes + ``self`` + ``wrappers_self`` is the total."""
+
+    functions: int
+    self: int
+    edges: int
+    wrappers: int
+    wrappers_self: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Functions by cum, then id; edges by weight, then ids. Every function but the ``roots`` is reached from one by ``edges``."""
+
+    nodes: list[int]
+    edges: list[Edge]
+    roots: frozenset[int]
+    depth: dict[int, float]
+    left_out: LeftOut
+
+
+def choose(numbers: Numbers, limit: int) -> Picture:
+    """The picture with at most ``limit`` functions."""
+    through = _passes_on(numbers)
+    ranking = _ranking(numbers, limit, through)
+    between = _heaviest(numbers, np.flatnonzero(through & _worthwhile(numbers, limit)), 4 * limit)
+    want = limit
+    best = _compose(numbers, ranking[:want], between, limit)
+    for _ in range(ROUNDS):
+        room = limit - len(best.nodes)
+        if room <= 0 or want >= len(ranking):
+            break
+        want += room
+        fuller = _compose(numbers, ranking[:want], between, limit)
+        if len(fuller.nodes) > limit:
+            break
+        best = fuller
+    return best
+
+
+def scores(numbers: Numbers) -> Floats:
+    """By function: cum x (entropy of its callers + entropy of its callees and self) + self.
+
+    To have no callers, or no callees, counts as 1: entries and leaves explain much.
+    """
+    structure = numbers.structure
+    foreign = structure.caller != structure.callee
+    weight = np.where(foreign, np.abs(numbers.edge), 0).astype(np.float64)
+    own = np.abs(numbers.self).astype(np.float64)
+    inward = _entropy(structure.callee, weight, np.zeros_like(own))
+    outward = _entropy(structure.caller, weight, own)
+    inward[np.bincount(structure.callee[foreign], minlength=len(own)) == 0] = 1.0
+    outward[np.bincount(structure.caller[foreign], minlength=len(own)) == 0] = 1.0
+    return np.rint(numbers.cum * (inward + outward) + own)
+
+
+def _entropy(group: Ints, weight: Floats, own: Floats) -> Floats:
+    """Shannon entropy, in bits, of each group's weights together with its ``own``."""
+    whole = np.bincount(group, weights=weight, minlength=len(own)) + own
+    whole[whole == 0] = 1.0
+    return np.bincount(group, weights=_bits(weight / whole[group]), minlength=len(own)) + _bits(own / whole)
+
+
+def _bits(share: Floats) -> Floats:
+    return -share * np.log2(share, out=np.zeros_like(share), where=share > 0)
+
+
+def _worthwhile(numbers: Numbers, limit: int) -> Mask:
+    return (numbers.cum > 0) & (numbers.cum >= numbers.total * SMALL_NODES / limit)
+
+
+def _passes_on(numbers: Numbers) -> Mask:
+    """Functions that in the whole graph have one caller and one callee worth mentioning and do nothing themselves."""
+    structure = numbers.structure
+    weight = np.where(structure.caller == structure.callee, 0, numbers.edge)
+    most_in = np.zeros(structure.functions, dtype=np.int64)
+    most_out = np.zeros(structure.functions, dtype=np.int64)
+    np.maximum.at(most_in, structure.callee, weight)
+    np.maximum.at(most_out, structure.caller, weight)
+    least = numbers.cum * WRAPPER_FLOW
+    idle = numbers.self < numbers.total * WRAPPER_SELF
+    passes: Mask = idle & (numbers.cum > 0) & (most_in >= least) & (most_out >= least) & (numbers.recursive == 0)
+    return passes
+
+
+def _ranking(numbers: Numbers, limit: int, through: Mask) -> Ints:
+    """Functions in the order in which they are chosen: owners of much self time, then by score, then by cum, then id."""
+    candidates = np.flatnonzero(_worthwhile(numbers, limit) & ~through)
+    own = numbers.self[candidates]
+    heavy = own >= max(numbers.total * HEAVY_SELF / limit, 1)
+    score = scores(numbers)[candidates]
+    return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score, np.where(heavy, -own, 0)))]
+
+
+def _heaviest(numbers: Numbers, functions: Ints, most: int) -> Ints:
+    return functions[np.lexsort((functions, -numbers.cum[functions]))][:most]
+
+
+def _compose(numbers: Numbers, chosen: Ints, between: Ints, limit: int) -> Picture:
+    """The picture of ``chosen``, with those of ``between`` that fold into its edges."""
+    for attempt in range(ROUNDS):
+        functions = np.union1d(chosen, between)
+        linked = link(numbers, functions)
+        roots, edges = _prune(numbers, functions, linked, _edges(linked, {}), limit)
+        edges = _fold(numbers, _without_dead_ends(edges, set(between.tolist()) - set(chosen.tolist())), roots)
+        wrappers = {w for edge in edges for w in edge.wrappers}
+        unfolded = [f for f in between.tolist() if f not in wrappers and f not in chosen]
+        if not unfolded:
+            break
+        between = np.setdiff1d(between, unfolded) if attempt < ROUNDS - 2 else between[:0]
+    nodes = np.array([f for f in functions.tolist() if f not in wrappers], dtype=np.int64)
+    if wrappers and numbers.structure.stacks is not None:
+        chains = {(edge.caller, edge.callee): edge for edge in edges if edge.wrappers}
+        linked = link(numbers, nodes)
+        roots, edges = _prune(numbers, nodes, linked, _edges(linked, chains), limit)
+    return _picture(numbers, nodes, roots, edges, linked)
+
+
+def _edges(linked: Linked, chains: Mapping[tuple[int, int], Edge]) -> list[Edge]:
+    """The links as edges; one that replaces a chain found before has the chain's wrappers."""
+    edges = []
+    for found in linked.links:
+        chain = chains.get((found.caller, found.callee))
+        residual = chain.residual if chain else found.residual
+        edges.append(Edge(found.caller, found.callee, found.weight, residual, found.exact, chain.wrappers if chain else ()))
+    return edges
+
+
+def _weight_order(edge: Edge) -> tuple[int, int, int]:
+    return -edge.weight, edge.caller, edge.callee
+
+
+def _prune(numbers: Numbers, functions: Ints, linked: Linked, edges: list[Edge], limit: int) -> tuple[dict[int, int], list[Edge]]:
+    """The edges worth drawing, heaviest first, and what holds each function: its caller in a spanning forest, NONE for a root."""
+    edges = sorted(edges, key=_weight_order)
+    holder = _spanning_forest(numbers, functions, linked, edges)
+    held = {(caller, callee) for callee, caller in holder.items()}
+    heaviest: dict[int, int] = {}
+    for edge in edges:
+        heaviest.setdefault(edge.callee, edge.caller)
+    held |= {(caller, callee) for callee, caller in heaviest.items()}
+    enough = EDGES_PER_NODE * max(len(functions), limit)
+    kept = [
+        edge
+        for place, edge in enumerate(edges)
+        if (edge.caller, edge.callee) in held or (place < enough and edge.weight >= numbers.total * SMALL_EDGE)
+    ]
+    return holder, _without_redundant(kept, held)
+
+
+def _spanning_forest(numbers: Numbers, functions: Ints, linked: Linked, edges: Iterable[Edge]) -> dict[int, int]:
+    """Each function's caller on the heaviest way from a root (Prim), NONE for roots.
+
+    Roots are functions that mostly have none of the others above them, and the heaviest of each cycle without an entry.
+    """
+    onward: dict[int, list[Edge]] = defaultdict(list)
+    entered = set()
+    for edge in edges:
+        onward[edge.caller].append(edge)
+        entered.add(edge.callee)
+    by_cum = sorted(functions.tolist(), key=lambda f: (-int(numbers.cum[f]), f))
+    starts = [f for f in by_cum if f not in entered or 2 * linked.outermost.get(f, 0) >= int(numbers.cum[f])]
+    holder = dict.fromkeys(starts, NONE)
+    heap = [(*_weight_order(edge), edge) for f in starts for edge in onward[f]]
+    heapq.heapify(heap)
+    for start in [NONE, *by_cum]:
+        if start != NONE and start not in holder:
+            holder[start] = NONE
+            for edge in onward[start]:
+                heapq.heappush(heap, (*_weight_order(edge), edge))
+        while heap:
+            *_, edge = heapq.heappop(heap)
+            if edge.callee not in holder:
+                holder[edge.callee] = edge.caller
+                for further in onward[edge.callee]:
+                    heapq.heappush(heap, (*_weight_order(further), further))
+    return holder
+
+
+def _without_redundant(edges: list[Edge], held: set[tuple[int, int]]) -> list[Edge]:
+    """Drop residual edges that a path of other edges implies, as pprof does; not where a direct edge to the callee is lighter."""
+    into: dict[int, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        into[edge.callee].append(edge)
+    dropped: set[tuple[int, int]] = set()
+    for edge in reversed(edges):
+        lightest_direct = min((other.weight for other in into[edge.callee] if not other.residual), default=edge.weight)
+        if not edge.residual or edge.weight > lightest_direct or (edge.caller, edge.callee) in held:
+            continue
+        if _is_implied(edge, into):
+            into[edge.callee].remove(edge)
+            dropped.add((edge.caller, edge.callee))
+    return [edge for edge in edges if (edge.caller, edge.callee) not in dropped]
+
+
+def _is_implied(edge: Edge, into: Mapping[int, list[Edge]]) -> bool:
+    """Whether the caller reaches the callee by other edges."""
+    seen = {edge.callee}
+    queue = [edge.callee]
+    while queue:
+        for other in into.get(queue.pop(), ()):
+            if other is edge or other.caller in seen:
+                continue
+            if other.caller == edge.caller:
+                return True
+            seen.add(other.caller)
+            queue.append(other.caller)
+    return False
+
+
+def _without_dead_ends(edges: list[Edge], optional: set[int]) -> list[Edge]:
+    """Strip, again and again, the ``optional`` functions that nothing leads to or from."""
+    while True:
+        callers, callees = {edge.caller for edge in edges}, {edge.callee for edge in edges}
+        left = [
+            edge
+            for edge in edges
+            if (edge.callee not in optional or edge.callee in callers) and (edge.caller not in optional or edge.caller in callees)
+        ]
+        if len(left) == len(edges):
+            return edges
+        edges = left
+
+
+def _fold(numbers: Numbers, edges: list[Edge], holder: Mapping[int, int]) -> list[Edge]:
+    """Fold every wrapper into the edge between its caller and its callee, unless these have an edge of their own or are one."""
+    into: dict[int, dict[int, Edge]] = defaultdict(dict)
+    out_of: dict[int, dict[int, Edge]] = defaultdict(dict)
+    for edge in edges:
+        into[edge.callee][edge.caller] = out_of[edge.caller][edge.callee] = edge
+    for wrapper in sorted(out_of, key=lambda f: (-int(numbers.cum[f]), f)):
+        if len(into[wrapper]) != 1 or len(out_of[wrapper]) != 1 or holder.get(wrapper, NONE) == NONE:
+            continue
+        (before,), (after,) = into[wrapper].values(), out_of[wrapper].values()
+        caller, callee = before.caller, after.callee
+        if caller == callee or callee in out_of[caller] or not _merely_passes_on(numbers, wrapper, before, after):
+            continue
+        whole = Edge(
+            caller,
+            callee,
+            after.weight,
+            before.residual or after.residual,
+            before.exact and after.exact and len(numbers.structure.callers.of(wrapper)) == 1,
+            (*before.wrappers, wrapper, *after.wrappers),
+        )
+        del out_of[caller][wrapper], into[callee][wrapper], into[wrapper], out_of[wrapper]
+        out_of[caller][callee] = into[callee][caller] = whole
+    return sorted((edge for callees in out_of.values() for edge in callees.values()), key=_weight_order)
+
+
+def _merely_passes_on(numbers: Numbers, wrapper: int, before: Edge, after: Edge) -> bool:
+    least = int(numbers.cum[wrapper]) * WRAPPER_FLOW
+    return (
+        numbers.self[wrapper] < numbers.total * WRAPPER_SELF
+        and numbers.recursive[wrapper] == 0
+        and before.weight >= least
+        and after.weight >= least
+    )
+
+
+def _picture(numbers: Numbers, functions: Ints, holder: Mapping[int, int], edges: list[Edge], linked: Linked) -> Picture:
+    nodes = sorted(functions.tolist(), key=lambda f: (-int(numbers.cum[f]), f))
+    depth = {f: linked.depth[f] if f in linked.depth else float(_steps_to_root(f, holder)) for f in nodes}
+    wrappers = [w for edge in edges for w in edge.wrappers]
+    wrappers_self = int(numbers.self[wrappers].sum()) if wrappers else 0
+    shown_self = int(numbers.self[nodes].sum()) if nodes else 0
+    left_out = LeftOut(
+        functions=int(np.count_nonzero(numbers.present)) - len(nodes) - len(wrappers),
+        self=numbers.total - shown_self - wrappers_self,
+        edges=numbers.direct_edges - _direct_edges_drawn(numbers, edges),
+        wrappers=len(wrappers),
+        wrappers_self=wrappers_self,
+    )
+    return Picture(nodes, edges, frozenset(f for f in nodes if holder[f] == NONE), depth, left_out)
+
+
+def _steps_to_root(function: int, holder: Mapping[int, int]) -> int:
+    steps = 0
+    while holder.get(function, NONE) != NONE:
+        function = holder[function]
+        steps += 1
+    return steps
+
+
+def _direct_edges_drawn(numbers: Numbers, edges: Iterable[Edge]) -> int:
+    ways = [[edge.caller, *edge.wrappers, edge.callee] for edge in edges]
+    caller = np.array([a for way in ways for a in way[:-1]], dtype=np.int64)
+    callee = np.array([b for way in ways for b in way[1:]], dtype=np.int64)
+    rows = numbers.structure.rows(caller, callee)
+    return int(np.count_nonzero(numbers.edge_present[np.unique(rows[rows >= 0])]))

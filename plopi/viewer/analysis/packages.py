@@ -1,0 +1,140 @@
+"""Which package each file belongs to, and which packages are worth a colour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plopi.model import Profile
+from plopi.viewer.analysis.call_tree import Ints, column
+
+COLOURS = 8
+DOMINANT = 0.5
+"""A package that owns more than this share of the self time is told apart by its modules."""
+STDLIB, BUILT_IN, OTHER = "stdlib", "built-in", "other"
+
+_INSTALLED = re.compile(r"(?:^|/)(?:site|dist)-packages/(?P<inside>.+)$")
+_LIBRARY = re.compile(r"(?:^|/)(?:lib(?:64)?/(?:python|pypy)\d[\d.]*t?|Python\d+/Lib)/(?P<inside>.+)$", re.IGNORECASE)
+_ZIPPED = re.compile(r"(?:^|/)python\d+\.zip/(?P<inside>.+)$")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A package, and the module or subpackage within it ("" where the file is the package)."""
+
+    package: str
+    module: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Functions that share a colour (0 to 7, the most self time first; None for the rest)."""
+
+    name: str
+    self: int
+    color: int | None
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The origin of every file of a profile: ``origin_of_file[file_row[function]]`` is that of a function."""
+
+    origins: tuple[Origin, ...]
+    file_row: Ints
+
+    def groups(self, own: Ints) -> tuple[list[Group], dict[int, int]]:
+        """The groups for self weights by function, heaviest first and the rest last; and each file row's place among them."""
+        by_file = np.zeros(len(self.origins), dtype=np.int64)
+        np.add.at(by_file, self.file_row, own)
+        weights = by_file.tolist()
+        split = _dominant(self.origins, weights)
+        names = [_group_name(origin, split) for origin in self.origins]
+        sums: dict[str, int] = {}
+        for name, weight in zip(names, weights):
+            sums[name] = sums.get(name, 0) + weight
+        ranked = sorted(sums, key=lambda name: (-sums[name], name))
+        coloured = [name for name in ranked if sums[name] > 0][:COLOURS]
+        groups = [Group(name, sums[name], color) for color, name in enumerate(coloured)]
+        rest = [name for name in ranked if name not in coloured]
+        if rest:
+            groups.append(Group(OTHER, sum(sums[name] for name in rest), None))
+        place = {name: i for i, name in enumerate(coloured)}
+        return groups, {row: place.get(name, len(coloured)) for row, name in enumerate(names)}
+
+
+def packages(profile: Profile) -> Packages:
+    """Place every file of the profile in a package."""
+    files, file_row = np.unique(column(profile.functions.file), return_inverse=True)
+    return Packages(tuple(origins([profile.strings[file] for file in files.tolist()])), file_row.astype(np.int64))
+
+
+def origins(files: Sequence[str]) -> list[Origin]:
+    """The origin of each file. What is neither installed nor of the standard library is the project: its packages are what lies
+    below the directory that all of its files have in common."""
+    paths = [file.replace("\\", "/") for file in files]
+    known = [_known_origin(path) for path in paths]
+    root = _common_directory(path for path, origin in zip(paths, known) if origin is None)
+    return [origin or _origin_inside(path[len(root) :]) for path, origin in zip(paths, known)]
+
+
+def _known_origin(path: str) -> Origin | None:
+    if path in ("", "~"):
+        return Origin(BUILT_IN)
+    if path.startswith("<frozen ") and path.endswith(">"):
+        return Origin(STDLIB, path[len("<frozen ") : -1].split(".")[0])
+    if path.startswith("<"):
+        return Origin(path)
+    if found := _INSTALLED.search(path):
+        return _origin_inside(found["inside"])
+    if found := _LIBRARY.search(path) or _ZIPPED.search(path):
+        return Origin(STDLIB, _origin_inside(found["inside"]).package)
+    return None
+
+
+def _origin_inside(path: str) -> Origin:
+    steps = [step for step in path.split("/") if step and step != "."]
+    if not steps:
+        return Origin(path or BUILT_IN)
+    package = steps[0] if len(steps) > 1 else _stem(steps[0])
+    module = _stem(steps[1]) if len(steps) > 1 else ""
+    return Origin(package, "" if module == "__init__" else module)
+
+
+def _stem(name: str) -> str:
+    return name.split(".")[0] or name
+
+
+def _common_directory(paths: Iterable[str]) -> str:
+    """The longest directory, with its slash, that begins all paths."""
+    found = list(paths)
+    if not found:
+        return ""
+    first, last = min(found), max(found)
+    alike = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
+    return first[: first.rfind("/", 0, alike) + 1]
+
+
+def _dominant(origins: Sequence[Origin], weights: Sequence[int]) -> str | None:
+    sums: dict[str, int] = {}
+    modules: dict[str, set[str]] = {}
+    for origin, weight in zip(origins, weights):
+        sums[origin.package] = sums.get(origin.package, 0) + weight
+        modules.setdefault(origin.package, set()).add(origin.module)
+    whole = sum(sums.values())
+    return next((p for p, weight in sums.items() if weight > whole * DOMINANT and len(modules[p]) > 1), None)
+
+
+def _group_name(origin: Origin, split: str | None) -> str:
+    if origin.package != split or not origin.module:
+        return origin.package
+    return origin.module if split == STDLIB else f"{origin.package}.{origin.module}"
+
+
+def shares(groups: Sequence[Group], total: int) -> list[Mapping[str, str | int | float | None]]:
+    """The groups as they cross the wire."""
+    return [
+        {"name": g.name, "self": g.self, "share": round(g.self / total, 6) if total else 0.0, "color": g.color} for g in groups
+    ]

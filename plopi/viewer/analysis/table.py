@@ -1,0 +1,93 @@
+"""Pages of functions: filtered by a substring of name or file, sorted, and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plopi.model import Profile
+from plopi.viewer.analysis.call_tree import Ints, Mask, column
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The string table as one lower-case blob, each string followed by a zero byte, to be searched without a loop over strings.
+
+    A search is a handful of passes over the blob whatever the query, so no query can take longer than that.
+    """
+
+    blob: NDArray[np.uint8]
+    end: Ints
+    """Where each string's zero byte stands."""
+    frequency: Ints
+
+    def containing(self, query: str) -> Mask:
+        """Which strings contain ``query``, in any case."""
+        found = np.zeros(len(self.end), dtype=np.bool_)
+        wanted = _lowered(query)
+        if not wanted:
+            return ~found
+        rarest = min(range(len(wanted)), key=lambda i: int(self.frequency[wanted[i]]))
+        start = np.flatnonzero(self.blob == wanted[rarest]) - rarest
+        start = start[(start >= 0) & (start + len(wanted) <= len(self.blob))]
+        for offset, byte in enumerate(wanted):
+            start = start[self.blob[start + offset] == byte]
+        found[np.searchsorted(self.end, start)] = True
+        return found
+
+
+def texts(strings: Sequence[str]) -> Texts:
+    encoded = [_lowered(text) for text in strings]
+    lengths = np.fromiter((len(text) + 1 for text in encoded), dtype=np.int64, count=len(encoded))
+    blob = np.frombuffer(b"".join(text + b"\0" for text in encoded), dtype=np.uint8)
+    return Texts(blob, np.cumsum(lengths) - 1, np.bincount(blob, minlength=256))
+
+
+def _lowered(text: str) -> bytes:
+    return text.lower().encode("utf-8", "surrogatepass").replace(b"\0", b" ")
+
+
+@dataclass(frozen=True)
+class Page:
+    """``functions`` is how many the selection has, ``shown`` how many of them match, ``rows`` those of this page."""
+
+    rows: list[int]
+    functions: int
+    shown: int
+    page: int
+    pages: int
+
+
+def page_of(order: Ints, matching: Mask | None, present: Mask, page: int, per: int) -> Page:
+    """One page of ``order`` (all functions, sorted); past the end it is the last page."""
+    there = order[present[order]] if matching is None else order[(present & matching)[order]]
+    pages = max(-(-len(there) // per), 1)
+    page = min(page, pages)
+    rows = there[(page - 1) * per : page * per].tolist()
+    return Page(rows, int(np.count_nonzero(present)), len(there), page, pages)
+
+
+def matching(profile: Profile, strings: Texts, query: str) -> Mask | None:
+    """Functions whose name or file contains the query; None for all."""
+    if not query:
+        return None
+    found = strings.containing(query)
+    either: Mask = found[column(profile.functions.name)] | found[column(profile.functions.file)]
+    return either
+
+
+def order_by_weight(weights: Ints, descending: bool) -> Ints:
+    """Functions by weight; equals by id either way."""
+    return np.argsort(-weights if descending else weights, kind="stable")
+
+
+def order_by_name(profile: Profile, descending: bool) -> Ints:
+    """Functions by name, any case; equals by file, line and id."""
+    by_text = sorted(range(len(profile.strings)), key=lambda i: (profile.strings[i].casefold(), profile.strings[i]))
+    rank = np.empty(len(by_text), dtype=np.int64)
+    rank[by_text] = np.arange(len(by_text))
+    name, file = rank[column(profile.functions.name)], rank[column(profile.functions.file)]
+    return np.lexsort((column(profile.functions.line), file, -name if descending else name))
