@@ -13,6 +13,7 @@ assert VERSION, "plopi/__init__.py must hold __version__"
 
 VIEWER = ["tornado>=6.5.2", "psutil>=5.9", "numpy>=1.26", "protobuf>=4.25"]
 TEST = [
+    "setuptools>=70.1",
     "pytest>=8",
     "hypothesis>=6.100",
     "playwright>=1.49",

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -189,8 +190,9 @@ PEERS = (
 
 def engines() -> list[str]:
     """The engines of plopi that run here."""
-    probe = [sys.executable, "-m", "plopi.collector", "--engine", "native", "-q", "-o", "/dev/null", "-c", "pass"]
-    native = subprocess.run(probe, capture_output=True).returncode == 0
+    with tempfile.TemporaryDirectory() as folder:
+        probe = [sys.executable, "-m", "plopi.collector", "--engine", "native", "-q", "--datadir", folder, "-c", "pass"]
+        native = subprocess.run(probe, capture_output=True).returncode == 0
     return ["python", "native"] if native else ["python"]
 
 

@@ -1,8 +1,8 @@
 """A busy Tornado server, which talks to itself and can be profiled over HTTP while it works.
 
 python demo/busy_server.py --port 8080 --datadir profiles
-curl -X POST http://127.0.0.1:8080/debug/plopi/start       # a recording grows in profiles/
-curl -X POST http://127.0.0.1:8080/debug/plopi/stop
+curl -X POST http://127.0.0.1:8080/debug/pprof/start       # a recording grows in profiles/
+curl -X POST http://127.0.0.1:8080/debug/pprof/stop
 curl -o busy.pb.gz 'http://127.0.0.1:8080/debug/pprof/profile?seconds=5'
 """
 

@@ -93,9 +93,9 @@ def keep_recording(server_url: str, parts: list[subprocess.Popen[str]]) -> None:
         for part in parts:
             if part.poll() is not None:
                 raise Ended(f"{' '.join(map(str, part.args))} ended with exit code {part.returncode}")  # type: ignore[union-attr]
-        if not answer(f"{server_url}/debug/plopi/status")["running"]:
-            started = answer(f"{server_url}/debug/plopi/start?seconds={RECORD_FOR}", post=True)
-            say(f"recording the server for {RECORD_FOR} s over HTTP: {started}")
+        if not answer(f"{server_url}/debug/pprof/status")["running"]:
+            answer(f"{server_url}/debug/pprof/start?seconds={RECORD_FOR}&mode=both", post=True)
+            say(f"recording the server for {RECORD_FOR} s: POST {server_url}/debug/pprof/start?seconds={RECORD_FOR}&mode=both")
         time.sleep(0.5)
 
 
