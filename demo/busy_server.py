@@ -103,7 +103,7 @@ class Everything(RequestHandler):
 
 
 def make_app(datadir: str) -> Application:
-    from plopi.collector.control.tornado import profiling_handlers
+    from plopi.collector.control.tornado import plopi_handlers
 
     return Application(
         [
@@ -118,7 +118,7 @@ def make_app(datadir: str) -> Application:
             (r"/wait", Wait),
             (r"/everything", Everything),
             # Who may profile is spelled out: here whoever is on this machine.
-            *profiling_handlers(datadir=datadir, loopback_only=True),
+            *plopi_handlers(datadir=datadir, loopback_only=True, name="busy-server"),
         ]
     )
 
