@@ -1,0 +1,1 @@
+"""Requests in, answers out: tornado lives here and in ``app``."""

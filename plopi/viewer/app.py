@@ -1,0 +1,209 @@
+"""The server: routes, limits, sockets, and how it starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tornado import httputil, iostream, netutil, web
+from tornado.httpserver import HTTPServer
+
+import plopi
+from plopi.errors import PlopiError
+from plopi.viewer.config import LOOPBACK, Config
+from plopi.viewer.handlers import api, live, pages
+from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
+from plopi.viewer.security import Hosts, Refused
+from plopi.viewer.store import Store, shown
+
+MOST_CONNECTIONS = 1000
+_ID = "([0-9a-f]{16})"
+
+Announce = Callable[[str], None]
+
+
+class Viewer(web.Application):
+    """Admission first, then routes."""
+
+    def __init__(self, services: Services, announce: Announce) -> None:
+        self._services = services
+        self.hub = live.Hub(services.store)
+        super().__init__(
+            self._routes(announce),
+            default_handler_class=NotFound,
+            default_handler_args={"services": services},
+            compress_response=True,
+            websocket_ping_interval=20,
+            websocket_ping_timeout=20,
+            websocket_max_message_size=live.MAX_MESSAGE,
+            log_function=lambda handler: None,
+        )
+
+    def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
+        try:
+            admit(self._services, request)
+        except Refused as refused:
+            return self.get_handler_delegate(request, RefusedHandler, {"services": self._services, "refused": refused})
+        return super().find_handler(request, **kwargs)
+
+    def _routes(self, announce: Announce) -> list[Any]:
+        base, services = self._services.config.base_url, {"services": self._services}
+        routes: list[Any] = [
+            (base, pages.Page, {**services, "file": "index.html"}),
+            (f"{base}p/{_ID}/graph", pages.Page, {**services, "file": "graph.html"}),
+            (f"{base}p/{_ID}/?", pages.ToGraph, services),
+            (f"{base}static/(.*)", pages.Static, services),
+            (f"{base}login", pages.Login, {**services, "announce": lambda: announce(login_url(self._services))}),
+            (f"{base}live", live.Live, {**services, "hub": self.hub}),
+            (f"{base}api/profiles", api.Profiles, services),
+            (f"{base}api/profiles/{_ID}", api.ProfileDetail, services),
+            (f"{base}api/profiles/{_ID}/graph", api.Graph, services),
+            (f"{base}api/profiles/{_ID}/table", api.Table, services),
+            (f"{base}api/profiles/{_ID}/function/([0-9]{{1,10}})", api.Function, services),
+        ]
+        if base != "/":
+            routes += [("/", pages.ToBase, services), (base.rstrip("/"), pages.ToBase, services)]
+        return routes
+
+
+class Server(HTTPServer):
+    """An HTTP server that will not be drowned in connections."""
+
+    def initialize(self, application: Viewer) -> None:  # type: ignore[override]
+        super().initialize(
+            application,
+            idle_connection_timeout=30.0,
+            body_timeout=10.0,
+            max_header_size=16 * 2**10,
+            max_body_size=64 * 2**10,
+        )
+        self.max_buffer_size = 2**20
+        self._open = 0
+
+    def handle_stream(self, stream: iostream.IOStream, address: Any) -> None:
+        if self._open >= MOST_CONNECTIONS:
+            stream.close()
+            return
+        self._open += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        self._open -= 1
+        super().on_close(server_conn)
+
+
+def listen(config: Config) -> list[socket.socket]:
+    """The sockets to serve on, bound. PlopiError says what stands in the way."""
+    if config.uds is not None:
+        return [_listen_unix(config.uds)]
+    sockets: list[socket.socket] = []
+    port = config.port
+    for address in config.addresses:
+        try:
+            sockets += netutil.bind_sockets(port, address.strip("[]"))
+        except OSError as error:
+            if sockets and config.addresses == LOOPBACK and error.errno != errno.EADDRINUSE:
+                continue  # no IPv6 here
+            for bound in sockets:
+                bound.close()
+            raise PlopiError(_why_not(error, address, port)) from None
+        port = sockets[0].getsockname()[1]
+    return sockets
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(path))
+        raise PlopiError(f"something listens on {str(path)!r} already; stop it or give another --uds")
+    try:
+        return netutil.bind_unix_socket(str(path), mode=0o600)
+    except (OSError, ValueError) as error:
+        raise PlopiError(f"cannot listen on {str(path)!r} ({error}); give another --uds") from None
+
+
+def _why_not(error: OSError, address: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {address} is in use; choose another with --port, or --port 0 for a free one"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs privileges; choose one above 1023 with --port"
+    return f"cannot listen on {address} port {port} ({error.strerror}); correct --host or --port"
+
+
+def login_url(services: Services) -> str:
+    """A fresh one-use link; for viewers without a token simply where they are."""
+    token, base = services.config.token, own_url(services)
+    return base if token is None else f"{base}login?code={token.new_login()}"
+
+
+def own_url(services: Services) -> str:
+    config = services.config
+    if services.port is None:
+        return f"http://localhost{config.base_url}"
+    host = config.addresses[0].strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{services.port}{config.base_url}"
+
+
+async def serve(config: Config, stop: asyncio.Event, announce: Announce | None = None) -> None:
+    """Serve until ``stop`` is set. ``announce`` is called with the address once it answers (default: says so on stderr)."""
+    sockets = listen(config)
+    port = None if config.uds else sockets[0].getsockname()[1]
+    store = Store(config.datadir, config.bounds)
+    bound = [f"[{address}]" if ":" in address else address for address in config.addresses]
+    services = Services(config, store, Hosts.of([] if config.uds else bound, config.allowed_hosts, port), port)
+    tell = announce or (lambda url: print_address(services, url))
+    application = Viewer(services, tell)
+    server = Server(application)
+    server.add_sockets(sockets)
+    try:
+        url = login_url(services)
+        tell(url)
+        if config.open_browser and config.uds is None:
+            await asyncio.to_thread(webbrowser.open, url)
+        await stop.wait()
+    finally:
+        server.stop()
+        application.hub.close()
+        await server.close_all_connections()
+        await store.close()
+        services.threads.shutdown(wait=False, cancel_futures=True)
+        if config.uds is not None:
+            config.uds.unlink(missing_ok=True)
+
+
+def print_address(services: Services, url: str) -> None:
+    config = services.config
+    lines = [url]
+    if config.uds is not None:
+        lines.append(f"  on the Unix socket {shown(str(config.uds))}")
+    if config.token is not None:
+        lines.append("  The link signs one browser in, once; after that another is printed here.")
+    if not config.quiet:
+        lines.insert(0, f"plopi viewer {plopi.__version__} shows {shown(str(config.datadir))}")
+        if not config.datadir.exists():
+            lines.append("  The directory does not exist yet; it is shown as soon as something makes it.")
+        lines.append("  Ctrl-C ends it.")
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def run(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.WARNING, format="plopi viewer: %(message)s")
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await serve(config, stop)
+
+    asyncio.run(main())

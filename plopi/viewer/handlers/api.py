@@ -1,0 +1,132 @@
+"""``api/``: the index and the views of one profile, as JSON (docs/architecture.md, wire format)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import plopi
+from plopi.viewer import payloads
+from plopi.viewer.analysis import Index, index
+from plopi.viewer.handlers.base import PATIENCE, Base, etag_of
+from plopi.viewer.listing import Question, detail, row, select
+from plopi.viewer.processes import Vital
+from plopi.viewer.readers.results import Parsed
+from plopi.viewer.security import Refused
+from plopi.viewer.store import Entry, revision_of
+from plopi.viewer.view import View
+
+
+class Api(Base):
+    """What needs an up-to-date store."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.services.store.refresh()
+
+    def entry(self, profile_id: str) -> Entry:
+        found = self.services.store.get(profile_id)
+        if found is None:
+            raise Refused(404, f"There is no profile {profile_id!r} (any more); look for it in the list.")
+        return found
+
+    def vital(self, entry: Entry) -> Vital | None:
+        return self.services.store.processes.vital(entry.summary.about) if entry.summary else None
+
+
+class Profiles(Api):
+    """``GET api/profiles``: a page of the index."""
+
+    async def get(self) -> None:
+        store, question = self.services.store, Question.parse(self.arguments())
+        now_ns, entries, revision, unread, problem = store.now_ns(), list(store), store.revision, store.unread, store.problem
+
+        def make() -> Mapping[str, Any]:
+            page = select(entries, question, now_ns, self.vital)
+            return {
+                "v": 1,
+                "datadir": str(store.directory).encode("utf-8", "backslashreplace").decode(),
+                "problem": problem,
+                "unread": unread,
+                "revision": revision,
+                "total": len(entries),
+                "shown": page.matching,
+                "page": page.page,
+                "pages": page.pages,
+                "profiles": [row(entry, now_ns, self.vital(entry)) for entry in page.entries],
+            }
+
+        await self.answer(make)
+
+    head = get
+
+
+class ProfileDetail(Api):
+    """``GET api/profiles/ID``."""
+
+    async def get(self, profile_id: str) -> None:
+        entry, now_ns = self.entry(profile_id), self.services.store.now_ns()
+        await self.answer(lambda: detail(entry, now_ns, self.vital(entry)))
+
+    head = get
+
+
+class ViewHandler(Api):
+    """A view of one parsed profile. ``make`` says which; it runs in a thread."""
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    async def get(self, profile_id: str, *path: str) -> None:
+        arguments = self.arguments()
+        self.entry(profile_id)
+        try:
+            parsed = await self.services.store.load(profile_id, PATIENCE)
+        except LookupError:
+            self.entry(profile_id)
+            raise
+        revision = revision_of(parsed.key)
+        if self.unchanged(etag_of(revision, plopi.__version__)):
+            return
+
+        def make() -> Mapping[str, Any]:
+            about = _index_of(parsed)
+            return self.make(about, View.parse(arguments, about.profile), revision, *path)
+
+        await self.answer(make)
+
+    head = get
+
+
+class Graph(ViewHandler):
+    """``GET api/profiles/ID/graph``."""
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        return payloads.graph(about, view, revision)
+
+
+class Table(ViewHandler):
+    """``GET api/profiles/ID/table``."""
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        return payloads.table(about, view, revision)
+
+
+class Function(ViewHandler):
+    """``GET api/profiles/ID/function/FID``."""
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        try:
+            return payloads.function(about, view, int(path[0]), revision)
+        except payloads.NoSuchFunction as error:
+            raise Refused(404, str(error)) from None
+
+
+def _index_of(parsed: Parsed) -> Index:
+    """What analysis works out of a profile once for all views of it."""
+    if parsed.profile is None:
+        raise RuntimeError("a profile was asked for and only its summary read")
+    if "index" not in parsed.memo:
+        parsed.memo["index"] = index(parsed.profile)
+    found: Index = parsed.memo["index"]
+    return found

@@ -1,0 +1,120 @@
+"""``live``: tells open pages that something changed; they fetch again what they show."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+from tornado import websocket
+
+from plopi.viewer.handlers.base import Base, Services, log, to_json
+from plopi.viewer.security import Refused
+from plopi.viewer.store import Store, revision_of
+
+MOST_CLIENTS = 200
+TICK_SECONDS = 0.5
+MAX_MESSAGE = 4096
+
+
+class Hub:
+    """All open websockets. Looks at the data directory only while there are any."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._clients: set[Live] = set()
+        self._ticking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def add(self, client: Live) -> None:
+        self._clients.add(client)
+        if self._ticking is None:
+            self._ticking = asyncio.create_task(self._tick())
+
+    def remove(self, client: Live) -> None:
+        self._clients.discard(client)
+
+    def close(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for client in list(self._clients):
+            client.close(1001, "the viewer is shutting down")
+
+    def state(self, profile_id: str) -> dict[str, Any]:
+        entry = self._store.get(profile_id)
+        status = entry.status(self._store.now_ns()) if entry else "gone"
+        return {"v": 1, "profile": profile_id, "revision": revision_of(entry.found.key) if entry else None, "status": status}
+
+    async def _tick(self) -> None:
+        try:
+            while self._clients:
+                with contextlib.suppress(OSError):
+                    await self._store.refresh()
+                for client in list(self._clients):
+                    client.tell(self._store.revision)
+                await asyncio.sleep(TICK_SECONDS)
+        except Exception:
+            log.exception("live updates failed")
+        finally:
+            self._ticking = None
+
+
+class Live(Base, websocket.WebSocketHandler):
+    """One open page. It may send ``{"watch": ID or null}``."""
+
+    def initialize(self, services: Services, hub: Hub) -> None:  # type: ignore[override]
+        super().initialize(services)
+        self._hub = hub
+        self._told_index: int | None = None
+        self._told: dict[str, Any] | None = None
+        self._watching: str | None = None
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        token, authorization = self.services.config.token, self.request.headers.get("Authorization")
+        if self.request.headers.get("Origin") is None and not (token and token.opens(authorization, None)):
+            raise Refused(403, "A websocket must say its Origin, or show the token as 'Authorization: Bearer TOKEN'.")
+        if len(self._hub) >= MOST_CLIENTS:
+            raise Refused(503, f"{MOST_CLIENTS} pages are followed already; close some.")
+
+    def check_origin(self, origin: str) -> bool:
+        """Checked before routing, by the same list as for all requests."""
+        return True
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        self._hub.add(self)
+        self.tell(self.services.store.revision)
+
+    def on_message(self, message: str | bytes) -> None:
+        try:
+            watch = json.loads(message)["watch"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            self.close(1008, 'send {"watch": ID}')
+            return
+        if not (watch is None or (isinstance(watch, str) and len(watch) <= 64)):
+            self.close(1008, 'send {"watch": ID}')
+            return
+        self._watching, self._told = watch, None
+        self.tell(self.services.store.revision)
+
+    def on_close(self) -> None:
+        self._hub.remove(self)
+
+    def tell(self, index: int) -> None:
+        """What changed since this page was last told."""
+        if index != self._told_index:
+            self._told_index = index
+            self._send({"v": 1, "index": index})
+        if self._watching is not None and (state := self._hub.state(self._watching)) != self._told:
+            self._told = state
+            self._send(state)
+
+    def _send(self, content: dict[str, Any]) -> None:
+        try:
+            sent = self.write_message(to_json(content).decode())
+        except websocket.WebSocketClosedError:
+            return
+        sent.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -1,0 +1,364 @@
+"""Every profile of the data directory: what is known of it, under an id that lasts, and its parsed content while it is wanted.
+
+All state belongs to the event loop's thread. Scans run in a thread of their own, parsing in worker processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import heapq
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from plopi.viewer.processes import Processes
+from plopi.viewer.readers.pool import Pool, Task
+from plopi.viewer.readers.process import Want
+from plopi.viewer.readers.results import Bounds, Key, Parsed, Progress, Summary, Unreadable
+from plopi.viewer.watch import PART_SUFFIX, Found, Watcher
+
+Status = Literal["growing", "finished", "ended", "broken", "unread"]
+
+SCAN_SECONDS = 1.0
+SETTLE_SECONDS = 2.0
+"""A file that changed less than this ago and cannot be read may be half-written: it is tried again before it is called broken."""
+FRESH_SECONDS = 60.0
+"""A recording of another machine that was written to this recently is taken to grow still."""
+SUMMARY_FACTOR = 5
+"""A growing file's summary is read again after this many times what reading it took."""
+SUMMARIES_AT_ONCE = 4
+_FINISHED_SUFFIX = ".pb.gz"
+
+
+class Pending(Exception):
+    """The profile is still being read."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress.stage)
+        self.progress = progress
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A task of the pool, and what comes after it: ``noted`` ends when the entry knows the outcome."""
+
+    task: Task
+    noted: asyncio.Task[Parsed | None]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One profile. A recording that is just being finished has two files for a moment."""
+
+    id: str
+    name: str
+    """For people: the file's name without what says "recording"."""
+    files: dict[str, Found] = field(default_factory=dict)
+    summary: Summary | None = None
+    summary_key: Key | None = None
+    trouble: str | None = None
+    trouble_key: Key | None = None
+    settling: bool = False
+    """``trouble`` may pass: it is not called broken yet."""
+    alive: bool | None = None
+    reading: Reading | None = None
+    skimming: Reading | None = None
+    """Being read for its columns; for its summary."""
+
+    @property
+    def found(self) -> Found:
+        """The file that counts: the finished one before the growing one."""
+        return min(self.files.values(), key=lambda found: (found.name.endswith(PART_SUFFIX), found.name))
+
+    @property
+    def is_part(self) -> bool:
+        return self.found.name.endswith(PART_SUFFIX)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it cannot be shown (yet)."""
+        found = self.found
+        return found.fault or (self.trouble if self.trouble_key == found.key else None)
+
+    @property
+    def is_broken(self) -> bool:
+        return self.reason is not None and (self.found.fault is not None or not self.settling)
+
+    @property
+    def is_read(self) -> bool:
+        """Nothing is left to be found out about this content."""
+        return self.summary_key == self.found.key or self.is_broken
+
+    def status(self, now_ns: int) -> Status:
+        if self.is_broken:
+            return "broken"
+        if self.summary is None:
+            return "unread"
+        if not self.is_part:
+            return "finished"
+        if self.alive is None:
+            return "growing" if now_ns - self.found.key.mtime_ns < FRESH_SECONDS * 1e9 else "ended"
+        return "growing" if self.alive else "ended"
+
+
+class Store:
+    """Use from one event loop. ``refresh`` first, then look; ``close`` at the end."""
+
+    def __init__(
+        self,
+        directory: Path,
+        bounds: Bounds | None = None,
+        cache_bytes: int = 512 * 2**20,
+        clock: Callable[[], float] = time.monotonic,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.directory = directory
+        self.bounds = bounds or Bounds()
+        self.processes = Processes()
+        self.revision = 0
+        """Changes whenever anything that the index shows of any profile did (but for the CPU and memory of processes)."""
+        self.problem: str | None = None
+        self.now_ns = now_ns
+        self._clock = clock
+        self._watcher = Watcher(directory, self.bounds.file_size, now_ns=now_ns)
+        self._pool = Pool(self.bounds)
+        self._scanner = ThreadPoolExecutor(1, "plopi scan")
+        self._scanned_at = float("-inf")
+        self._scan: asyncio.Task[None] | None = None
+        self._entries: dict[str, Entry] = {}
+        self._waiting: list[tuple[int, str]] = []
+        """A heap of profiles whose summary is wanted, newest first."""
+        self._due: dict[str, float] = {}
+        """When to try a profile again that settles or grows."""
+        self._summaries_running = 0
+        self._cache: OrderedDict[str, Parsed] = OrderedDict()
+        self._cache_bytes = cache_bytes
+        self._closed = False
+
+    # --- looking ----------------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def get(self, profile_id: str) -> Entry | None:
+        return self._entries.get(profile_id)
+
+    @property
+    def unread(self) -> int:
+        """Profiles that are still to be looked at for the first time."""
+        return sum(entry.summary is None and not entry.is_broken for entry in self._entries.values())
+
+    async def refresh(self) -> None:
+        """See to it that what is known is at most about a second old; many may ask at once."""
+        if self._scan is None:
+            if self._clock() - self._scanned_at < SCAN_SECONDS or self._closed:
+                return
+            self._scan = asyncio.create_task(self._rescan())
+        await asyncio.shield(self._scan)
+
+    async def load(self, profile_id: str, patience: float) -> Parsed:
+        """The parsed profile. LookupError: there is none; Unreadable: it is broken; Pending: not within ``patience`` seconds."""
+        entry = self._entries.get(profile_id)
+        if entry is None:
+            raise LookupError(profile_id)
+        found, cached = entry.found, self._cache.get(profile_id)
+        if entry.is_broken:
+            raise Unreadable(entry.reason or "it cannot be read")
+        if cached is not None and cached.key == found.key:
+            self._cache.move_to_end(profile_id)
+            return cached
+        if entry.reason is not None and entry.reading is None:
+            raise Pending(Progress("settling", 0, found.key.size))
+        reading = entry.reading or self._read(entry, "columns")
+        try:
+            parsed = await asyncio.wait_for(asyncio.shield(reading.noted), patience)
+        except TimeoutError:
+            if cached is not None and entry.files and entry.is_part:
+                return cached  # a moment old, and the next one is on its way
+            raise Pending(reading.task.progress) from None
+        if parsed is not None:
+            return parsed
+        if not entry.files:
+            raise LookupError(profile_id)
+        if not entry.is_broken:
+            raise Pending(Progress("settling", 0, found.key.size))
+        raise Unreadable(entry.reason or "it cannot be read")
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._scan is not None:
+            with contextlib.suppress(Exception):
+                await self._scan
+        self._scanner.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._pool.close)
+
+    # --- scanning ---------------------------------------------------------------------------------------------------------
+
+    async def _rescan(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            changes = await loop.run_in_executor(self._scanner, self._watcher.scan)
+            self._note(changes.changed, changes.gone, changes.problem)
+            await self._see_who_lives(loop)
+        finally:
+            self._scanned_at = self._clock()
+            self._scan = None
+        self._feed()
+
+    def _note(self, changed: tuple[Found, ...], gone: tuple[str, ...], problem: str | None) -> None:
+        if changed or gone or problem != self.problem:
+            self.revision += 1
+        self.problem = problem
+        for name in gone:
+            self._remove(name)
+        for found in changed:
+            profile_id = id_of(found.name)
+            entry = self._entries.get(profile_id)
+            if entry is None:
+                entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name))
+            entry.files[found.name] = found
+            self._want_summary(entry)
+        now = self._clock()
+        for profile_id in [profile_id for profile_id, due in self._due.items() if due <= now]:
+            del self._due[profile_id]
+            if profile_id in self._entries:
+                self._want_summary(self._entries[profile_id])
+
+    def _remove(self, name: str) -> None:
+        entry = self._entries.get(id_of(name))
+        if entry is None:
+            return
+        entry.files.pop(name, None)
+        if entry.files:
+            self._want_summary(entry)
+            return
+        del self._entries[entry.id]
+        self._cache.pop(entry.id, None)
+        self._due.pop(entry.id, None)
+
+    async def _see_who_lives(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Recordings change their status without a change of the file when their process ends."""
+        parts = [(entry, entry.summary.about) for entry in self if entry.is_part and entry.summary is not None]
+        if not parts:
+            return
+        before = [entry.status(self.now_ns()) for entry, _ in parts]
+        alive = await loop.run_in_executor(self._scanner, lambda: [self.processes.alive(about) for _, about in parts])
+        for (entry, _), lives in zip(parts, alive):
+            entry.alive = lives
+        if [entry.status(self.now_ns()) if entry.files else "" for entry, _ in parts] != before:
+            self.revision += 1
+
+    # --- reading ----------------------------------------------------------------------------------------------------------
+
+    def _want_summary(self, entry: Entry) -> None:
+        if entry.id not in self._due:
+            heapq.heappush(self._waiting, (-entry.found.key.mtime_ns, entry.id))
+
+    def _feed(self) -> None:
+        """Keep the pool supplied with summaries to read, newest files first."""
+        while self._waiting and self._summaries_running < SUMMARIES_AT_ONCE and not self._closed:
+            entry = self._entries.get(heapq.heappop(self._waiting)[1])
+            if entry is not None and not entry.is_read and entry.reading is None and entry.skimming is None:
+                self._read(entry, "summary")
+
+    def _read(self, entry: Entry, want: Want) -> Reading:
+        """Have the pool read it, for its columns (somebody waits) or only for the index."""
+        name = entry.found.name
+        task = Task(
+            want,
+            shown(name),
+            opener=lambda: self._watcher.open(name),
+            grows=name.endswith(PART_SUFFIX),
+            urgent=want == "columns",
+        )
+        reading = Reading(task, asyncio.ensure_future(self._follow(entry, task)))
+        if want == "columns":
+            entry.reading = reading
+        else:
+            entry.skimming = reading
+            self._summaries_running += 1
+        self._pool.submit(task)
+        return reading
+
+    async def _follow(self, entry: Entry, task: Task) -> Parsed | None:
+        """Wait for what a reader finds, and note it; None if it was trouble."""
+        key, began = entry.found.key, self._clock()
+        parsed: Parsed | None = None
+        trouble: Unreadable | None = None
+        try:
+            parsed = await asyncio.wrap_future(task.future)
+        except Unreadable as error:
+            trouble = error
+        if entry.reading is not None and entry.reading.task is task:
+            entry.reading = None
+        if entry.skimming is not None and entry.skimming.task is task:
+            entry.skimming = None
+            self._summaries_running -= 1
+        if entry.files:
+            self._keep(entry, key, parsed, trouble, self._clock() - began)
+        self._feed()
+        return parsed
+
+    def _keep(self, entry: Entry, key: Key, parsed: Parsed | None, trouble: Unreadable | None, cost: float) -> None:
+        self.revision += 1
+        if parsed is not None:
+            entry.summary, entry.summary_key = parsed.summary, parsed.key
+            entry.alive = self.processes.alive(parsed.summary.about) if entry.is_part else None
+            entry.trouble, entry.trouble_key, entry.settling = None, None, False
+            if parsed.profile is not None:
+                self._remember(entry.id, parsed)
+            if entry.is_part:
+                self._due[entry.id] = self._clock() + SUMMARY_FACTOR * cost
+            elif parsed.key != entry.found.key:
+                self._want_summary(entry)
+        elif trouble is not None:
+            age = (self.now_ns() - entry.found.key.mtime_ns) / 1e9
+            entry.trouble, entry.trouble_key = str(trouble), key
+            entry.settling = not trouble.lasting or 0 <= age < SETTLE_SECONDS
+            if entry.settling:
+                self._due[entry.id] = self._clock() + SETTLE_SECONDS
+
+    def _remember(self, profile_id: str, parsed: Parsed) -> None:
+        self._cache[profile_id] = parsed
+        self._cache.move_to_end(profile_id)
+        used = sum(kept.size for kept in self._cache.values())
+        while used > self._cache_bytes and len(self._cache) > 1:
+            used -= self._cache.popitem(last=False)[1].size
+
+
+def stem_of(file_name: str) -> str:
+    """What a recording is called both while it grows and when it is finished; of other files, their name."""
+    for suffix in (PART_SUFFIX, _FINISHED_SUFFIX):
+        if file_name.endswith(suffix) and file_name != suffix:
+            return file_name[: -len(suffix)] + _FINISHED_SUFFIX
+    return file_name
+
+
+def id_of(file_name: str) -> str:
+    """Opaque, the same after a restart, and no path: requests name profiles by it."""
+    return hashlib.blake2b(os.fsencode(stem_of(file_name)), digest_size=8, person=b"plopi profile").hexdigest()
+
+
+def name_of(file_name: str) -> str:
+    return shown(stem_of(file_name).removesuffix(_FINISHED_SUFFIX))
+
+
+def shown(file_name: str) -> str:
+    """A file name as text that every encoder takes: what is no UTF-8 stands as ``\\xff``."""
+    return os.fsencode(file_name).decode("utf-8", "backslashreplace")
+
+
+def revision_of(key: Key) -> str:
+    """What a client holds against the next answer; tells nothing about the file."""
+    text = f"{key.device}.{key.inode}.{key.size}.{key.mtime_ns}".encode()
+    return hashlib.blake2b(text, digest_size=8, person=b"plopi revision").hexdigest()
