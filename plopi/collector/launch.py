@@ -1,9 +1,11 @@
 """Running a program as ``python`` itself runs it: a script, a module, a directory or zip file, or code from the command line.
 
-What the program can see must be what plain ``python`` shows it: ``sys.argv``, ``sys.path[0]``, the one real ``__main__`` module (pickle
-and multiprocessing look things up there), and tracebacks that begin with its own frames. So this follows ``Modules/main.c`` step
-by step, and calls ``runpy._run_module_as_main`` where that does.
+What the program can see must be what plain ``python`` shows it: ``sys.argv``, ``sys.path[0]``, the one real ``__main__`` module
+(pickle and multiprocessing look things up there), and tracebacks that begin with its own frames. So this follows
+``Modules/main.c`` step by step, and calls ``runpy._run_module_as_main`` where that does.
 """
+# Paths are shown to the program as they were typed, and pathlib would tidy "./x.py":
+# ruff: noqa: PTH100, PTH109, PTH110, PTH117, PTH118, PTH119, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import io
 import os
 import pkgutil
 import runpy
+import shlex
 import sys
 from dataclasses import dataclass
 from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
@@ -20,10 +23,10 @@ from typing import Any, Literal
 
 from plopi.errors import UsageError
 
-_LOADED_AT_START = frozenset(
-    "abc codecs encodings genericpath io linecache os plopi posixpath ntpath site sitecustomize usercustomize stat sys zipimport "
-    "__main__ _collections_abc _sitebuiltins _distutils_hack".split()
-)
+_LOADED_AT_START = {
+    *("__main__", "_collections_abc", "_distutils_hack", "_sitebuiltins", "abc", "codecs", "encodings", "genericpath", "io"),
+    *("linecache", "ntpath", "os", "plopi", "posixpath", "site", "sitecustomize", "stat", "sys", "usercustomize", "zipimport"),
+}
 """Top-level modules that every interpreter has before the program begins: the program's own files cannot stand in for these."""
 
 
@@ -43,6 +46,12 @@ class Program:
         if self.kind == "module":
             return self.target
         return os.path.basename(os.path.abspath(self.target)).removesuffix(".py") if self.target != "-" else "stdin"
+
+    @property
+    def command(self) -> str:
+        """For people, as it could be typed after ``python``."""
+        flag = {"script": (), "module": ("-m",), "code": ("-c",)}[self.kind]
+        return shlex.join((*flag, self.target, *self.args))
 
     def check(self) -> None:
         """Raise UsageError where there is nothing that could be run."""

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from plopi.collector import files
 from plopi.formats.pprof import SUFFIX, Written, encode_header, encode_rows
 from plopi.formats.pprof import write as write_pprof
-from plopi.model import ProfileBuilder
+from plopi.model import SAMPLES, About, ProfileBuilder
 
 PART_SUFFIX = ".pb.part"
 _TOO_LONG = 80
@@ -53,6 +53,10 @@ class FileSink:
         """Where the profile is, once anything of it is there."""
         self.fault: str = ""
         """Why the last attempt to write failed; "" when it did not."""
+        self.about: About | None = None
+        """What the collector knew at the end; None before."""
+        self.samples = 0
+        """Samples in all, at the end."""
         self._keep_empty = keep_empty
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -73,6 +77,7 @@ class FileSink:
             if self._done:
                 return
             self._done = True
+            self.about, self.samples = rows.about, _samples_in(rows)
             if self._keep_empty or len(rows.sample_stack):
                 self._try(partial(self._finish, rows))
             else:
@@ -270,6 +275,14 @@ def write_explicit(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(out)
     else:
         files.place(real, write, overwrite=True, private=False)
+
+
+def _samples_in(rows: ProfileBuilder) -> int:
+    """The sum of the sample type ``samples``; the number of rows where there is none."""
+    for sample_type, column in zip(rows.sample_types, rows.sample_weights):
+        if sample_type == SAMPLES:
+            return sum(column)
+    return len(rows.sample_stack)
 
 
 def _write_all(data: bytes, out: BinaryIO) -> None:

@@ -78,7 +78,7 @@ def interval_of_rate(text: str) -> float:
 
 
 def positive_count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:12])):
+    if not (text.isascii() and text.isdigit() and int(text[:12]) > 0):
         raise UsageError(f"{text!r} is no positive whole number; write one such as {MAX_STACKS}")
     return int(text[:12])
 
