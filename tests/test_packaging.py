@@ -74,11 +74,8 @@ def run(python: str, site: Path, *arguments: str) -> subprocess.CompletedProcess
 
 def test_the_wheel_holds_every_module_and_every_static_file(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = [
-        path
-        for path in (ROOT / "plopi").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so"
-    ]
+    made_or_built_from = {".so", ".pyc", ".c", ".h"}
+    wanted = [path for path in (ROOT / "plopi").rglob("*") if path.is_file() and path.suffix not in made_or_built_from]
     assert [path for path in wanted if path.relative_to(ROOT).as_posix() not in names] == []
     assert any(name.startswith("plopi/static/js/") for name in names)
     assert "plopi/py.typed" in names
