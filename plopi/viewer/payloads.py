@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from plopi.errors import PlopiError, UsageError
 from plopi.model import Profile, SampleType
-from plopi.viewer.analysis import Index, index, names, neighbours, packages
+from plopi.viewer.analysis import Index, Weighed, index, names, neighbours, packages
 from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.call_graph import Numbers, Selection, ticks_of
 from plopi.viewer.analysis.choose import Edge, choose
-from plopi.viewer.view import View
+from plopi.viewer.analysis.columns import Ints
+from plopi.viewer.view import Sort, View
 
 VERSION = 1
 MOST_NEIGHBOURS = 50
@@ -68,8 +71,9 @@ def details(profile: Profile) -> Json:
 def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
     """The call graph of a view: at most ``view.nodes`` functions."""
     about = _indexed(profile)
-    numbers = _numbers(about, view)
-    picture = choose(numbers, view.nodes)
+    weighed = _weighed(about, view)
+    numbers = weighed.numbers
+    picture = choose(numbers, view.nodes, weighed.appraisal)
     wrappers = [wrapper for edge in picture.edges for wrapper in edge.wrappers]
     label = names.labels(about.profile, [*picture.nodes, *wrappers])
     groups, group_of_file = about.packages.groups(numbers.self)
@@ -105,14 +109,15 @@ def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
 def table(profile: Profile | Index, view: View, revision: str = "") -> Json:
     """A page of the function table."""
     about = _indexed(profile)
-    numbers = _numbers(about, view)
-    matching = tables.matching(about.profile, about.texts, view.q) if view.q else None
-    order = about.order(numbers, view.sort, view.order == "desc")
-    page = tables.page_of(order, matching, numbers.present, view.page, view.per)
+    weighed = _weighed(about, view)
+    numbers = weighed.numbers
+    wanted = numbers.present & tables.matching(about.profile, about.texts, view.q) if view.q else numbers.present
+    backwards = (view.order == "desc") == (view.sort == "name")
+    page = tables.page_of(_order(about, weighed, view.sort), wanted, view.page, view.per, backwards)
     return {
         **_head(about.profile, view, numbers, revision),
         "shown": page.shown,
-        "functions": page.functions,
+        "functions": int(np.count_nonzero(numbers.present)),
         "page": page.page,
         "pages": page.pages,
         "rows": _rows(about.profile, numbers, page.rows),
@@ -124,7 +129,7 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
     about = _indexed(profile)
     if not 0 <= function_id < len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {function_id}: find it in the table again.")
-    numbers = _numbers(about, view)
+    numbers = _weighed(about, view).numbers
     callers, callees = neighbours.callers(numbers, function_id), neighbours.callees(numbers, function_id)
     lines = sorted(neighbours.lines(numbers, function_id), key=lambda line: (-line.cum, line.line))[:MOST_LINES]
     return {
@@ -147,10 +152,19 @@ def _indexed(profile: Profile | Index) -> Index:
     return profile if isinstance(profile, Index) else index(profile)
 
 
-def _numbers(about: Index, view: View) -> Numbers:
+def _weighed(about: Index, view: View) -> Weighed:
     if not about.profile.sample_types:
         raise PlopiError("This profile has no sample types and so no weights: there is nothing to show.")
-    return about.numbers(Selection(view.type, view.thread))
+    return about.weighed(Selection(view.type, view.thread))
+
+
+def _order(about: Index, weighed: Weighed, sort: Sort) -> Ints:
+    """Functions by name from the first, by anything else from the most."""
+    if sort == "name":
+        return about.by_name
+    if sort == "calls" and about.by_calls is not None:
+        return about.by_calls
+    return weighed.by_cum if sort == "cum" else weighed.by_self
 
 
 def _head(profile: Profile, view: View, numbers: Numbers, revision: str) -> Json:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from plopi.viewer.analysis.index import Index, index
+from plopi.viewer.analysis.index import Index, Weighed, index
 
-__all__ = ["Index", "index"]
+__all__ = ["Index", "Weighed", "index"]

@@ -20,16 +20,8 @@ import numpy as np
 
 from plopi.errors import PlopiError
 from plopi.model import CALLS, SAMPLES, Calls, Profile
-from plopi.viewer.analysis.call_tree import (
-    CallTree,
-    Ints,
-    Mask,
-    call_tree,
-    column,
-    prefix_sums,
-    subtree_weights,
-    topmost,
-)
+from plopi.viewer.analysis.call_tree import CallTree, call_tree, subtree_weights, topmost
+from plopi.viewer.analysis.columns import Groups, Ints, Mask, column, group_by_id, group_by_key
 
 
 @dataclass(frozen=True)
@@ -40,22 +32,6 @@ class Selection:
     thread: int | None = None
     windows: tuple[int, int] | None = None
     """First and last window, both included."""
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Rows put in groups: those of group ``g`` are ``rows[start[g]:start[g + 1]]``."""
-
-    rows: Ints
-    start: Ints
-
-    def of(self, group: int) -> Ints:
-        return self.rows[self.start[group] : self.start[group + 1]]
-
-    def sums(self, values: Ints) -> Ints:
-        """Sum of ``values[row]`` in each group."""
-        sums = prefix_sums(values[self.rows])
-        return sums[self.start[1:]] - sums[self.start[:-1]]
 
 
 @dataclass(frozen=True)
@@ -84,8 +60,10 @@ class Structure:
     """Edges by caller."""
     callers: Groups
     """Edges by callee."""
-    stacks: StackStructure | None = None
+    stacks: StackStructure | None
     """None for a CALLS profile."""
+    dump: Groups | None
+    """Rows of ``Profile.calls`` by edge; None for a STACKS profile."""
 
     def rows(self, caller: Ints, callee: Ints) -> Ints:
         """The edges' rows, NONE where there is no such edge."""
@@ -147,20 +125,16 @@ def structure_of(profile: Profile) -> Structure:
 
 def numbers_of(profile: Profile, structure: Structure, selection: Selection) -> Numbers:
     """Weigh the call graph. Raises PlopiError where the weights add up to more than an int64 holds."""
+    if structure.dump is not None:
+        return _numbers_of_calls(_calls(profile), structure, structure.dump)
     if structure.stacks is None:
-        return _numbers_of_calls(_calls(profile), structure)
+        raise PlopiError("This call graph was made of neither stacks nor calls.")
     return _numbers_of_stacks(profile, structure, structure.stacks, selection)
 
 
-def _grouped(group: Ints, count: int) -> Groups:
-    start = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(group, minlength=count), out=start[1:])
-    return Groups(np.argsort(group, kind="stable"), start)
-
-
-def _edges_from_keys(functions: int, keys: Ints) -> tuple[int, Ints, Ints, Ints, Groups, Groups]:
-    caller, callee = np.divmod(keys, max(functions, 1))
-    return functions, keys, caller, callee, _grouped(caller, functions), _grouped(callee, functions)
+def _structure(functions: int, key: Ints, stacks: StackStructure | None, dump: Groups | None) -> Structure:
+    caller, callee = np.divmod(key, max(functions, 1))
+    return Structure(functions, key, caller, callee, group_by_id(caller, functions), group_by_id(callee, functions), stacks, dump)
 
 
 def _structure_of_stacks(profile: Profile) -> Structure:
@@ -171,14 +145,19 @@ def _structure_of_stacks(profile: Profile) -> Structure:
     called = np.flatnonzero(tree.parent >= 0)
     key = tree.function[tree.parent[called]] * functions + tree.function[called]
     edge_tops = topmost(key, called, tree.end[called])
-    keys, first = np.unique(key[edge_tops], return_index=True)
+    keys, edges = group_by_key(key[edge_tops])
     stacks = StackStructure(
         tree,
-        occurrences=_grouped(tree.function, functions),
-        activations=Groups(tops, np.searchsorted(tree.function[tops], np.arange(functions + 1)).astype(np.int64)),
-        edge_activations=Groups(called[edge_tops], np.append(first, len(edge_tops)).astype(np.int64)),
+        occurrences=group_by_id(tree.function, functions),
+        activations=_at(tops, group_by_id(tree.function[tops], functions)),
+        edge_activations=_at(called[edge_tops], edges),
     )
-    return Structure(*_edges_from_keys(functions, keys), stacks)
+    return _structure(functions, keys, stacks, None)
+
+
+def _at(positions: Ints, groups: Groups) -> Groups:
+    """Groups of rows of ``positions`` as groups of positions."""
+    return Groups(positions[groups.rows], groups.start)
 
 
 def _numbers_of_stacks(profile: Profile, structure: Structure, stacks: StackStructure, selection: Selection) -> Numbers:
@@ -237,18 +216,15 @@ def _calls(profile: Profile) -> Calls:
 
 def _structure_of_calls(profile: Profile) -> Structure:
     calls, functions = _calls(profile), len(profile.functions)
-    keys = np.unique(column(calls.caller) * functions + column(calls.callee))
-    return Structure(*_edges_from_keys(functions, keys))
+    key, rows = group_by_key(column(calls.caller) * functions + column(calls.callee))
+    return _structure(functions, key, None, rows)
 
 
-def _numbers_of_calls(calls: Calls, structure: Structure) -> Numbers:
-    functions = structure.functions
+def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups) -> Numbers:
     own, cum = column(calls.self), column(calls.cum)
     _refuse_overflow(own)
     _refuse_overflow(column(calls.edge_cum))
-    row = np.searchsorted(structure.key, column(calls.caller) * functions + column(calls.callee))
-    edge = np.zeros(len(structure.key), dtype=np.int64)
-    np.add.at(edge, row, column(calls.edge_cum))
+    edge = dump.sums(column(calls.edge_cum))
     # A dump tells an edge's time or only its count; where it tells none at all, the count is all there is.
     exact: Mask | None = None
     if len(edge) and not edge.any() and own.any():

@@ -11,13 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plopi.model import Profile
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from plopi.viewer.analysis.columns import Ints, column, prefix_sums, stable_order
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,6 @@ def call_tree(profile: Profile) -> CallTree:
     )
 
 
-def column(values: object) -> Ints:
-    """A column of the model as int64, without a copy where it already is."""
-    return np.asarray(values, dtype=np.int64)
-
-
 def subtree_sizes(parent: Ints) -> Ints:
     """Nodes in each node's subtree, itself included.
 
@@ -78,7 +69,7 @@ def subtree_sizes(parent: Ints) -> Ints:
 def preorder(parent: Ints, size: Ints) -> Ints:
     """Each node's place in a depth-first walk: its parent's, plus one, plus the subtrees of its elder siblings."""
     count = len(parent)
-    by_parent = np.argsort(parent, kind="stable")
+    by_parent = stable_order(parent + 1)
     before = np.cumsum(size[by_parent]) - size[by_parent]
     sorted_parent = parent[by_parent]
     first = np.ones(count, dtype=np.bool_)
@@ -114,13 +105,6 @@ def subtree_weights(tree: CallTree, own: Ints) -> Ints:
     return sums[tree.end] - sums[:-1]
 
 
-def prefix_sums(values: Ints) -> Ints:
-    """``sums[i]`` is the sum of the first i values; one longer than ``values``."""
-    sums = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=sums[1:])
-    return sums
-
-
 def topmost(group: Ints, position: Ints, end: Ints) -> Ints:
     """Rows that are not nested in an earlier row of their group, sorted by group, then position.
 
@@ -128,7 +112,7 @@ def topmost(group: Ints, position: Ints, end: Ints) -> Ints:
     group these are the activations that count for "once per sample however deep it recurses": the subtrees of those rows are
     disjoint within a group and hold every sample that the group has a part in.
     """
-    rows = np.argsort(group, kind="stable")
+    rows = stable_order(group)
     if not len(rows):
         return rows
     sorted_group = group[rows]
@@ -150,7 +134,7 @@ def enclosing(position: Ints, end: Ints) -> tuple[Ints, Ints]:
     if len(nested):
         stride = int(end.max()) + 1
         key = level * stride + position
-        by_level = np.argsort(key)
+        by_level = stable_order(level)
         above = np.searchsorted(key[by_level], key[nested] - stride, side="right") - 1
         outer[nested] = by_level[above]
     return outer, level

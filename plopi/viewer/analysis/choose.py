@@ -21,7 +21,7 @@ import numpy as np
 
 from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
-from plopi.viewer.analysis.call_tree import Floats, Ints, Mask
+from plopi.viewer.analysis.columns import Floats, Ints, Mask
 from plopi.viewer.analysis.links import Linked, link
 
 SMALL_NODES = 0.4
@@ -76,11 +76,25 @@ class Picture:
     left_out: LeftOut
 
 
-def choose(numbers: Numbers, limit: int) -> Picture:
-    """The picture with at most ``limit`` functions."""
-    through = _passes_on(numbers)
-    ranking = _ranking(numbers, limit, through)
-    between = _heaviest(numbers, np.flatnonzero(through & _worthwhile(numbers, limit)), 4 * limit)
+@dataclass(frozen=True)
+class Appraisal:
+    """By function: how much it explains, and whether it merely passes its weight on from one caller to one callee."""
+
+    score: Floats
+    passes_on: Mask
+
+
+def appraise(numbers: Numbers) -> Appraisal:
+    """Linear in functions and edges, and the same whatever the number of nodes."""
+    return Appraisal(scores(numbers), _passes_on(numbers))
+
+
+def choose(numbers: Numbers, limit: int, appraisal: Appraisal | None = None) -> Picture:
+    """The picture with at most ``limit`` functions; the appraisal of the numbers may be kept from picture to picture."""
+    appraisal = appraisal or appraise(numbers)
+    worthwhile = (numbers.cum > 0) & (numbers.cum >= numbers.total * SMALL_NODES / limit)
+    ranking = _ranking(numbers, limit, np.flatnonzero(worthwhile & ~appraisal.passes_on), appraisal.score)
+    between = _heaviest(numbers, np.flatnonzero(worthwhile & appraisal.passes_on), 4 * limit)
     want = limit
     best = _compose(numbers, ranking[:want], between, limit)
     for _ in range(ROUNDS):
@@ -122,10 +136,6 @@ def _bits(share: Floats) -> Floats:
     return -share * np.log2(share, out=np.zeros_like(share), where=share > 0)
 
 
-def _worthwhile(numbers: Numbers, limit: int) -> Mask:
-    return (numbers.cum > 0) & (numbers.cum >= numbers.total * SMALL_NODES / limit)
-
-
 def _passes_on(numbers: Numbers) -> Mask:
     """Functions that in the whole graph have one caller and one callee worth mentioning and do nothing themselves."""
     structure = numbers.structure
@@ -140,13 +150,11 @@ def _passes_on(numbers: Numbers) -> Mask:
     return passes
 
 
-def _ranking(numbers: Numbers, limit: int, through: Mask) -> Ints:
+def _ranking(numbers: Numbers, limit: int, candidates: Ints, score: Floats) -> Ints:
     """Functions in the order in which they are chosen: owners of much self time, then by score, then by cum, then id."""
-    candidates = np.flatnonzero(_worthwhile(numbers, limit) & ~through)
     own = numbers.self[candidates]
     heavy = own >= max(numbers.total * HEAVY_SELF / limit, 1)
-    score = scores(numbers)[candidates]
-    return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score, np.where(heavy, -own, 0)))]
+    return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score[candidates], np.where(heavy, -own, 0)))]
 
 
 def _heaviest(numbers: Numbers, functions: Ints, most: int) -> Ints:

@@ -5,14 +5,32 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from functools import cached_property
-from typing import Literal
 
 from plopi.model import Profile
-from plopi.viewer.analysis import packages, table
+from plopi.viewer.analysis import choose, packages, table
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of, structure_of
-from plopi.viewer.analysis.call_tree import Ints, column
+from plopi.viewer.analysis.columns import Ints, column
 
 KEPT_SELECTIONS = 4
+
+
+class Weighed:
+    """The numbers of one selection, and what follows from them alone."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+
+    @cached_property
+    def appraisal(self) -> choose.Appraisal:
+        return choose.appraise(self.numbers)
+
+    @cached_property
+    def by_self(self) -> Ints:
+        return table.order_by_weight(self.numbers.self)
+
+    @cached_property
+    def by_cum(self) -> Ints:
+        return table.order_by_weight(self.numbers.cum)
 
 
 class Index:
@@ -21,7 +39,7 @@ class Index:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._lock = threading.RLock()
-        self._numbers: OrderedDict[Selection, Numbers] = OrderedDict()
+        self._weighed: OrderedDict[Selection, Weighed] = OrderedDict()
 
     @cached_property
     def structure(self) -> Structure:
@@ -37,32 +55,21 @@ class Index:
 
     @cached_property
     def by_name(self) -> Ints:
-        return table.order_by_name(self.profile, descending=False)
+        return table.order_by_name(self.profile)
 
     @cached_property
-    def by_name_descending(self) -> Ints:
-        return table.order_by_name(self.profile, descending=True)
+    def by_calls(self) -> Ints | None:
+        """Functions by number of calls, most first; None where the profile does not count them."""
+        return None if self.profile.calls is None else table.order_by_weight(column(self.profile.calls.calls))
 
-    @cached_property
-    def calls(self) -> Ints | None:
-        """Number of calls by function, where the profile counts them."""
-        return None if self.profile.calls is None else column(self.profile.calls.calls)
-
-    def numbers(self, selection: Selection) -> Numbers:
+    def weighed(self, selection: Selection) -> Weighed:
         with self._lock:
-            if selection not in self._numbers:
-                self._numbers[selection] = numbers_of(self.profile, self.structure, selection)
-                while len(self._numbers) > KEPT_SELECTIONS:
-                    self._numbers.popitem(last=False)
-            self._numbers.move_to_end(selection)
-            return self._numbers[selection]
-
-    def order(self, numbers: Numbers, sort: Literal["self", "cum", "name", "calls"], descending: bool) -> Ints:
-        """All functions, sorted."""
-        if sort == "name":
-            return self.by_name_descending if descending else self.by_name
-        weights = {"self": numbers.self, "cum": numbers.cum, "calls": self.calls}[sort]
-        return table.order_by_weight(numbers.self if weights is None else weights, descending)
+            if selection not in self._weighed:
+                self._weighed[selection] = Weighed(numbers_of(self.profile, self.structure, selection))
+                while len(self._weighed) > KEPT_SELECTIONS:
+                    self._weighed.popitem(last=False)
+            self._weighed.move_to_end(selection)
+            return self._weighed[selection]
 
 
 def index(profile: Profile) -> Index:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plopi.viewer.analysis.call_graph import Numbers, StackStructure
-from plopi.viewer.analysis.call_tree import Ints, enclosing, topmost
+from plopi.viewer.analysis.call_tree import enclosing, topmost
+from plopi.viewer.analysis.columns import Ints, group_by_key
 
 FARTHEST = 10_000
 """Hidden callers looked at before a chosen function counts as hanging on none."""
@@ -82,10 +83,8 @@ def _link_stacks(numbers: Numbers, stacks: StackStructure, subtree: Ints, chosen
 
 
 def _sum_by_key(key: Ints, weight: Ints) -> tuple[Ints, Ints]:
-    keys, place = np.unique(key, return_inverse=True)
-    sums = np.zeros(len(keys), dtype=np.int64)
-    np.add.at(sums, place, weight)
-    return keys, sums
+    keys, rows = group_by_key(key)
+    return keys, rows.sums(weight)
 
 
 def _mean_levels(function: Ints, level: Ints, weight: Ints) -> dict[int, float]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plopi.viewer.analysis.call_graph import Numbers
-from plopi.viewer.analysis.call_tree import Ints, topmost
+from plopi.viewer.analysis.call_tree import topmost
+from plopi.viewer.analysis.columns import Ints, group_by_key
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ def lines(numbers: Numbers, function: int) -> list[Line]:
     position = stacks.occurrences.of(function)
     line = stacks.tree.line[position]
     tops = topmost(line, position, stacks.tree.end[position])
-    found, place = np.unique(line, return_inverse=True)
-    self_sums, cum_sums = np.zeros(len(found), dtype=np.int64), np.zeros(len(found), dtype=np.int64)
-    np.add.at(self_sums, place, own[position])
-    np.add.at(cum_sums, place[tops], subtree[position[tops]])
-    return [Line(*row) for row in zip(found.tolist(), self_sums.tolist(), cum_sums.tolist()) if row[1] or row[2]]
+    found, rows = group_by_key(line)
+    own_sums = rows.sums(own[position])
+    outermost = np.zeros(len(position), dtype=np.int64)
+    outermost[tops] = subtree[position[tops]]
+    weights = zip(found.tolist(), own_sums.tolist(), rows.sums(outermost).tolist())
+    return [Line(*row) for row in weights if row[1] or row[2]]

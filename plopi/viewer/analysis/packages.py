@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plopi.model import Profile
-from plopi.viewer.analysis.call_tree import Ints, column
+from plopi.viewer.analysis.columns import Ints, column
 
 COLOURS = 8
 DOMINANT = 0.5

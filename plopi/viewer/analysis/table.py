@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plopi.model import Profile
-from plopi.viewer.analysis.call_tree import Ints, Mask, column
+from plopi.viewer.analysis.columns import Ints, Mask, column
 
 
 @dataclass(frozen=True)
@@ -52,42 +52,41 @@ def _lowered(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Page:
-    """``functions`` is how many the selection has, ``shown`` how many of them match, ``rows`` those of this page."""
+    """``shown`` is how many functions are wanted, ``rows`` those of this page."""
 
     rows: list[int]
-    functions: int
     shown: int
     page: int
     pages: int
 
 
-def page_of(order: Ints, matching: Mask | None, present: Mask, page: int, per: int) -> Page:
-    """One page of ``order`` (all functions, sorted); past the end it is the last page."""
-    there = order[present[order]] if matching is None else order[(present & matching)[order]]
+def page_of(order: Ints, wanted: Mask, page: int, per: int, backwards: bool = False) -> Page:
+    """One page of the ``wanted`` functions in ``order`` (of all functions) or backwards; past the end it is the last page."""
+    there = order[wanted[order]]
     pages = max(-(-len(there) // per), 1)
     page = min(page, pages)
-    rows = there[(page - 1) * per : page * per].tolist()
-    return Page(rows, int(np.count_nonzero(present)), len(there), page, pages)
+    if backwards:
+        there = there[::-1]
+    return Page(there[(page - 1) * per : page * per].tolist(), len(there), page, pages)
 
 
-def matching(profile: Profile, strings: Texts, query: str) -> Mask | None:
-    """Functions whose name or file contains the query; None for all."""
-    if not query:
-        return None
+def matching(profile: Profile, strings: Texts, query: str) -> Mask:
+    """Functions whose name or file contains the query."""
     found = strings.containing(query)
     either: Mask = found[column(profile.functions.name)] | found[column(profile.functions.file)]
     return either
 
 
-def order_by_weight(weights: Ints, descending: bool) -> Ints:
-    """Functions by weight; equals by id either way."""
-    return np.argsort(-weights if descending else weights, kind="stable")
+def order_by_weight(weights: Ints) -> Ints:
+    """Functions by weight, most first, equals by id."""
+    return np.argsort(-weights, kind="stable")
 
 
-def order_by_name(profile: Profile, descending: bool) -> Ints:
+def order_by_name(profile: Profile) -> Ints:
     """Functions by name, any case; equals by file, line and id."""
     by_text = sorted(range(len(profile.strings)), key=lambda i: (profile.strings[i].casefold(), profile.strings[i]))
     rank = np.empty(len(by_text), dtype=np.int64)
     rank[by_text] = np.arange(len(by_text))
-    name, file = rank[column(profile.functions.name)], rank[column(profile.functions.file)]
-    return np.lexsort((column(profile.functions.line), file, -name if descending else name))
+    return np.lexsort(
+        (column(profile.functions.line), rank[column(profile.functions.file)], rank[column(profile.functions.name)])
+    )
