@@ -1,0 +1,92 @@
+/** The server's JSON, by the wire format in docs/architecture.md. Every failure is an ApiError with words for the user. */
+
+/** The viewer's root, found from where this module was served: works under any base URL. */
+export const ROOT = new URL("../../", import.meta.url);
+const VERSION = 1;
+
+export class ApiError extends Error {
+  /**
+   * @param status HTTP status, 0 where no answer came
+   * @param pending {stage, done, size} while the server still reads the file (status 503)
+   */
+  constructor(message, status, pending = null) {
+    super(message);
+    this.status = status;
+    this.pending = pending;
+  }
+}
+
+export function pageUrl(id, search = "") {
+  return new URL(`p/${encodeURIComponent(id)}/graph${search}`, ROOT).href;
+}
+
+export class Api {
+  constructor(root = ROOT, fetcher = (...args) => fetch(...args)) {
+    this.root = root;
+    this.fetcher = fetcher;
+  }
+
+  profiles(query, signal) {
+    return this.#get("api/profiles", query, signal);
+  }
+
+  profile(id, signal) {
+    return this.#get(`api/profiles/${encodeURIComponent(id)}`, {}, signal);
+  }
+
+  graph(id, query, signal) {
+    return this.#get(`api/profiles/${encodeURIComponent(id)}/graph`, query, signal);
+  }
+
+  table(id, query, signal) {
+    return this.#get(`api/profiles/${encodeURIComponent(id)}/table`, query, signal);
+  }
+
+  function(id, functionId, query, signal) {
+    return this.#get(`api/profiles/${encodeURIComponent(id)}/function/${functionId}`, query, signal);
+  }
+
+  async #get(path, query, signal) {
+    const url = new URL(path, this.root);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
+    }
+    let answer;
+    try {
+      answer = await this.fetcher(url, { signal, headers: { Accept: "application/json" }, cache: "no-store" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ApiError("The viewer does not answer: is it still running? This page goes on trying.", 0);
+    }
+    const body = await answer.json().catch(() => null);
+    if (answer.ok && body?.v === VERSION) return body;
+    if (answer.ok) throw new ApiError(`The viewer speaks wire format ${body?.v ?? "?"}, this page ${VERSION}: reload the page.`, 0);
+    throw new ApiError(body?.error?.message ?? `The viewer answered ${answer.status} ${answer.statusText}`, answer.status, body?.pending ?? null);
+  }
+}
+
+/**
+ * Calls `ask` until the profile is read: a 503 with progress is told to `onPending` and asked again.
+ * @param wait (ms, signal) => Promise
+ */
+export async function whenReady(ask, onPending, signal, wait = sleep) {
+  for (let delay = 150; ; delay = Math.min(1000, delay * 1.5)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 503) throw error;
+      onPending(error.pending ?? { stage: "reading", done: 0, size: 0 });
+    }
+    await wait(delay, signal);
+  }
+}
+
+export function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("aborted", "AbortError"));
+    });
+  });
+}

@@ -1,0 +1,130 @@
+/** Labels in screen space: always the same size, however far one has zoomed. */
+import { s } from "../ui/dom.js";
+import { placeLabels, RING } from "../layout/exports.js";
+
+const TAG_IMPORTANCE = -1;
+
+export class Labels {
+  constructor(layer, handlers) {
+    this.layer = layer;
+    this.handlers = handlers;
+    this.drawn = new Map();
+    this.places = new Map();
+  }
+
+  /**
+   * Finds a place for every label at a zoom, in screen pixels of an unpanned drawing.
+   * @param scene, routes and loops as drawn; k zoom factor; bounds rectangle or null for no limit; first ids that must have a label
+   */
+  place(scene, { routes, loops }, k, bounds, first = new Set()) {
+    const circles = scene.nodes.map((item) => ({
+      id: item.id, x: item.x * k, y: item.y * k, r: Math.max(item.r, RING) * k, sizes: item.label.sizes,
+      importance: item.importance + (first.has(item.id) ? 10 : 0),
+    }));
+    const tags = [];
+    const arrows = [];
+    for (const item of scene.edges) {
+      const route = routes.get(item.key);
+      if (!route) continue;
+      arrows.push({ points: route.points.map(([x, y]) => [x * k, y * k]), width: Math.max(item.width * k, 1) });
+      if (item.tag) tags.push(tagCircle(item, route, k));
+    }
+    const obstacles = [...loops.values()].map(({ circle }) => ({ x: circle.x * k, y: circle.y * k, r: circle.r * k }));
+    const limits = bounds ?? { x0: -1e9, y0: -1e9, x1: 1e9, y1: 1e9 };
+    this.places = placeLabels([...circles, ...tags], arrows, limits, obstacles);
+    this.k = k;
+    this.scene = scene;
+    this.#draw();
+  }
+
+  /** Follows the pan. */
+  move(x, y) {
+    this.layer.setAttribute("transform", `translate(${x.toFixed(2)} ${y.toFixed(2)})`);
+  }
+
+  get hiddenCount() {
+    return this.scene ? this.scene.nodes.filter((item) => !this.places.has(item.id)).length : 0;
+  }
+
+  #draw() {
+    const keep = new Set();
+    for (const item of this.scene.nodes) {
+      const spot = this.places.get(item.id);
+      if (!spot) continue;
+      keep.add(item.id);
+      drawLabel(this.#element(item.id, "label", item.id), item, spot);
+    }
+    for (const item of this.scene.edges) {
+      const spot = item.tag && this.places.get(`tag ${item.key}`);
+      if (!spot) continue;
+      keep.add(`tag ${item.key}`);
+      drawTag(this.#element(`tag ${item.key}`, "tag", item.key), item, spot);
+    }
+    for (const [id, element] of this.drawn) {
+      if (keep.has(id)) continue;
+      element.remove();
+      this.drawn.delete(id);
+    }
+  }
+
+  #element(id, kind, target) {
+    let element = this.drawn.get(id);
+    if (element) return element;
+    if (kind === "label") {
+      element = s("g", { class: "label", "data-id": target, "aria-hidden": "true" }, s("text", { class: "name" }), s("text", { class: "numbers" }));
+    } else {
+      element = s("g", { class: "tag", "data-key": target }, s("rect", { rx: 8, height: 16 }), s("text", { class: "numbers", "text-anchor": "middle" }));
+      element.addEventListener("click", (event) => this.handlers.pickEdge(target, event));
+    }
+    this.drawn.set(id, element);
+    this.layer.append(element);
+    return element;
+  }
+}
+
+function tagCircle(item, route, k) {
+  const [x, y] = halfway(route.points);
+  return { id: `tag ${item.key}`, x: x * k, y: y * k, r: 0, sizes: item.tag.sizes, importance: TAG_IMPORTANCE + item.edge.weight * 1e-18, onArrow: true };
+}
+
+function halfway(points) {
+  let length = 0;
+  for (let i = 1; i < points.length; i++) length += Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
+  let left = length * 0.45;
+  for (let i = 1; i < points.length; i++) {
+    const step = Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
+    if (step >= left && step > 0) {
+      const t = left / step;
+      return [points[i - 1][0] + (points[i][0] - points[i - 1][0]) * t, points[i - 1][1] + (points[i][1] - points[i - 1][1]) * t];
+    }
+    left -= step;
+  }
+  return points[0];
+}
+
+function drawLabel(element, item, spot) {
+  const [name, numbers] = element.children;
+  const x = spot.align === "start" ? spot.x0 + 1 : spot.align === "end" ? spot.x1 - 1 : (spot.x0 + spot.x1) / 2;
+  element.classList.toggle("major", item.label.major);
+  element.classList.toggle("native", item.node.kind === "native");
+  const { name: words, numbers: figures } = item.label.sizes[spot.level];
+  place(name, x, spot.y0 + 11.5, spot.align, words);
+  place(numbers, x, spot.y0 + 24, spot.align, figures);
+}
+
+function drawTag(element, item, spot) {
+  const [rect, text] = element.children;
+  rect.setAttribute("x", spot.x0.toFixed(1));
+  rect.setAttribute("y", spot.y0.toFixed(1));
+  rect.setAttribute("width", (spot.x1 - spot.x0).toFixed(1));
+  text.textContent = item.tag.name;
+  text.setAttribute("x", ((spot.x0 + spot.x1) / 2).toFixed(1));
+  text.setAttribute("y", (spot.y0 + 12).toFixed(1));
+}
+
+function place(text, x, y, anchor, content) {
+  text.setAttribute("x", x.toFixed(1));
+  text.setAttribute("y", y.toFixed(1));
+  text.setAttribute("text-anchor", anchor);
+  if (text.textContent !== content) text.textContent = content;
+}

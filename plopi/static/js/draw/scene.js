@@ -1,0 +1,46 @@
+/**
+ * What is drawn, as plain data: a payload, its scales and positions become circles, arrows and labels. The only thing `draw/`
+ * modules share; everything about the DOM is elsewhere.
+ */
+import { edgeKey, makeScales } from "../layout/exports.js";
+import { labelOf, tagOf } from "./text.js";
+
+/** Room around the drawing, in pixels, so that circles at the rim are whole. */
+export const MARGIN = { left: 14, right: 12, top: 14, bottom: 12 };
+/** No layout reserves more than this for a label: longer ones take their chance. */
+const LABEL_SPACE = 150;
+
+/** Sizes for the layout: plain data for the Worker. */
+export function layoutRequest(payload, kind, size, known = []) {
+  const scales = makeScales(payload, size);
+  return {
+    kind, size, margin: MARGIN, known,
+    nodes: payload.nodes.map((node) => {
+      const [whole] = labelOf(node, payload.total).sizes;
+      return { id: node.id, r: scales.radius(node.self), labelWidth: Math.min(whole.width, LABEL_SPACE), labelHeight: whole.height };
+    }),
+    edges: payload.edges.map((edge) => ({ caller: edge.caller, callee: edge.callee, weight: edge.weight, width: scales.width(edge.weight) })),
+  };
+}
+
+/**
+ * @param positions Map by id of [x, y]
+ * @returns {{scales, nodes: [{id, x, y, r, node, label, importance}], edges: [{key, edge, width, tag}]}}
+ */
+export function makeScene(payload, size, positions) {
+  const scales = makeScales(payload, size);
+  const { total } = payload;
+  const nodes = payload.nodes.map((node) => {
+    const [x, y] = positions.get(node.id) ?? [size.width / 2, size.height / 2];
+    return { id: node.id, x, y, r: scales.radius(node.self), node, label: labelOf(node, total), importance: importance(node, total) };
+  });
+  const edges = payload.edges
+    .filter((edge) => edge.caller !== edge.callee)
+    .map((edge) => ({ key: edgeKey(edge), edge, width: scales.width(edge.weight), tag: edge.wrappers.length ? tagOf(edge) : null }));
+  return { payload, size, scales, nodes, edges };
+}
+
+/** Who gets room for a label first: what owns time, then what time passes through. */
+function importance(node, total) {
+  return total ? Math.max((2.5 * node.self) / total, (0.6 * node.cum) / total) : 0;
+}

@@ -1,0 +1,61 @@
+/** What labels say and how large that is on the screen. Fonts here and in css/graph.css are the same. */
+import { share, shorten } from "../format.js";
+
+export const FAMILY = '"Inter", "Roboto", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
+export const NAME_SIZE = 12;
+export const NUMBERS_SIZE = 11;
+const NAME_LINE = 14;
+const NUMBERS_LINE = 13;
+const LONGEST = 200;
+const SHORTEST = 110;
+const MAJOR_SELF = 0.02;
+const MAJOR_CUM = 0.25;
+
+let canvas = null;
+const widths = new Map();
+
+/** Width in pixels of a text in a font; remembered. */
+export function textWidth(text, font) {
+  const key = `${font}\n${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    canvas ??= document.createElement("canvas").getContext("2d");
+    canvas.font = font;
+    width = canvas.measureText(text).width;
+    if (widths.size > 20000) widths.clear();
+    widths.set(key, width);
+  }
+  return width;
+}
+
+export const isMajor = (node, total) => node.self >= MAJOR_SELF * total || node.cum >= MAJOR_CUM * total;
+
+/**
+ * The label of a function: {major, sizes: [{name, numbers, width, height}, ...]}, from the whole to the shortest: both lines,
+ * both with the name shortened, the name alone, the name alone and shortened.
+ */
+export function labelOf(node, total) {
+  const major = isMajor(node, total);
+  const font = `${major ? "bold " : ""}${NAME_SIZE}px ${FAMILY}`;
+  const upTo = (longest) => shorten(node.label, (text) => textWidth(text, font) <= longest);
+  const name = upTo(LONGEST);
+  const short = upTo(SHORTEST);
+  const numbers = node.self === node.cum ? share(node.self, total) : `${share(node.self, total)} · ${share(node.cum, total)}`;
+  const width = (text) => textWidth(text, font);
+  const numbersWidth = textWidth(numbers, `${NUMBERS_SIZE}px ${FAMILY}`);
+  const both = NAME_LINE + NUMBERS_LINE;
+  const sizes = [
+    { name, numbers, width: Math.max(width(name), numbersWidth) + 2, height: both },
+    { name, numbers: "", width: width(name) + 2, height: NAME_LINE + 1 },
+  ];
+  if (short !== name) {
+    sizes.splice(1, 0, { name: short, numbers, width: Math.max(width(short), numbersWidth) + 2, height: both });
+    sizes.push({ name: short, numbers: "", width: width(short) + 2, height: NAME_LINE + 1 });
+  }
+  return { major, sizes };
+}
+
+export function tagOf(edge) {
+  const words = edge.wrappers.length === 1 ? "1 wrapper" : `${edge.wrappers.length} wrappers`;
+  return { name: words, sizes: [{ width: textWidth(words, `${NUMBERS_SIZE}px ${FAMILY}`) + 14, height: 17 }] };
+}

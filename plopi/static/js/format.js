@@ -1,0 +1,98 @@
+/** Numbers and names as people read them. Pure: time is an argument. */
+
+const TIME_STEPS = [
+  [3600e9, "h", 60e9, "min"],
+  [60e9, "min", 1e9, "s"],
+];
+
+/** Three significant digits, no exponent, thousands separated. */
+export function digits(value) {
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString("en-GB");
+  if (size >= 100 || value === 0) return String(Math.round(value));
+  return size >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** Nanoseconds as "1.25 s", "340 ms", "2 h 5 min". */
+export function duration(ns) {
+  if (ns === null || ns === undefined) return "";
+  for (const [big, bigName, small, smallName] of TIME_STEPS) {
+    if (ns < big) continue;
+    const whole = Math.floor(ns / big);
+    const rest = Math.floor((ns - whole * big) / small);
+    return rest ? `${whole} ${bigName} ${rest} ${smallName}` : `${whole} ${bigName}`;
+  }
+  if (ns >= 1e9) return `${digits(ns / 1e9)} s`;
+  if (ns >= 1e6) return `${digits(ns / 1e6)} ms`;
+  if (ns >= 1e3) return `${digits(ns / 1e3)} µs`;
+  return `${Math.round(ns)} ns`;
+}
+
+/** A weight in its sample type's unit. */
+export function weight(value, unit) {
+  if (value === null || value === undefined) return "";
+  if (unit === "nanoseconds") return value === 0 ? "0 s" : duration(value);
+  if (unit === "bytes") return bytes(value);
+  return unit === "count" ? count(value) : `${count(value)} ${unit}`;
+}
+
+export function count(value) {
+  return value === null || value === undefined ? "" : Math.round(value).toLocaleString("en-GB");
+}
+
+/** A share of 1 as per cent; what is there but rounds to nothing is "<0.1%". */
+export function share(part, whole) {
+  if (!whole) return "0%";
+  const percent = (100 * part) / whole;
+  if (percent === 0) return "0%";
+  if (percent < 0.1) return "<0.1%";
+  return percent >= 99.95 ? `${Math.round(percent)}%` : percent >= 10 ? `${percent.toFixed(percent >= 99 ? 1 : 0)}%` : `${percent.toFixed(1)}%`;
+}
+
+export function bytes(value) {
+  if (value === null || value === undefined) return "";
+  const steps = ["B", "kB", "MB", "GB", "TB"];
+  let size = value;
+  let step = 0;
+  while (size >= 1000 && step < steps.length - 1) {
+    size /= 1000;
+    step += 1;
+  }
+  return `${step === 0 ? size : digits(size)} ${steps[step]}`;
+}
+
+/** How long ago, coarsely: "12 s", "5 min", "3 h", "8 d". */
+export function age(thenNs, nowMs) {
+  if (!thenNs) return "";
+  const seconds = Math.max(0, nowMs / 1000 - thenNs / 1e9);
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86400)} d`;
+}
+
+export function plural(n, one, many = `${one}s`) {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+/** "file.py:12" of a path, or what stands for a function without a file. */
+export function place(file, line) {
+  if (!file) return "no Python source";
+  return line ? `${file}:${line}` : file;
+}
+
+/** Shortens in the middle, so that both the package and the function's own name stay. */
+export function shorten(text, fits) {
+  if (fits(text)) return text;
+  let [low, high] = [1, text.length - 1];
+  const cut = (keep) => {
+    const tail = Math.ceil(keep * 0.62);
+    return `${text.slice(0, keep - tail)}…${text.slice(text.length - tail)}`;
+  };
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(cut(middle))) low = middle;
+    else high = middle - 1;
+  }
+  return cut(low);
+}

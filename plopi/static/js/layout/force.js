@@ -1,0 +1,152 @@
+/**
+ * The force layout: positions of the layered one as seeds, then a few hundred ticks in which arrows pull, functions keep their
+ * distance with their labels, and get out of the way of arrows that are not theirs. d3-force's random source is seeded, so
+ * equal graphs give equal pictures.
+ */
+import { d3 } from "./d3.js";
+import { distanceToRect, nearestOnSegment } from "./geometry.js";
+import { RING } from "./scales.js";
+
+const TICKS = 320;
+
+/**
+ * @param graph as for `layered`
+ * @param seeds positions by id
+ * @param size {width, height}
+ * @param margin {left, right, top, bottom}
+ * @param pinned set of ids that must not move
+ * @param ticks how long to relax
+ */
+export function force(graph, seeds, size, margin, pinned = new Set(), ticks = TICKS) {
+  const bodies = graph.nodes.map((node) => makeBody(node, seeds.get(node.id), pinned.has(node.id)));
+  const byId = new Map(bodies.map((body) => [body.id, body]));
+  const links = graph.edges
+    .filter((edge) => edge.caller !== edge.callee && byId.has(edge.caller) && byId.has(edge.callee))
+    .map((edge) => ({ source: byId.get(edge.caller), target: byId.get(edge.callee), width: edge.width }));
+  const spacing = Math.sqrt((size.width * size.height) / Math.max(1, bodies.length));
+  const simulation = d3
+    .forceSimulation(bodies)
+    .alphaDecay(1 - 0.001 ** (1 / ticks))
+    .force("link", d3.forceLink(links).distance((l) => l.source.r + l.target.r + spacing * 0.55).strength((l) => Math.min(0.5, 0.08 + l.width * 0.025)))
+    .force("charge", d3.forceManyBody().strength((body) => -spacing * (1.6 + body.r / 12)).distanceMax(spacing * 4))
+    .force("down", d3.forceY((body) => body.seedY).strength(0.1))
+    .force("across", d3.forceX((body) => body.seedX).strength(0.03))
+    .force("boxes", keepBoxesApart(bodies))
+    .force("arrows", keepOffArrows(bodies, links))
+    .force("window", stayInside(bodies, size, margin))
+    .stop();
+  for (let i = 0; i < ticks; i++) simulation.tick();
+  separate(bodies, size, margin);
+  return new Map(bodies.map((body) => [body.id, { x: body.x, y: body.y }]));
+}
+
+function makeBody(node, seed, pinned) {
+  const r = Math.max(node.r, RING);
+  const body = {
+    id: node.id, r, x: seed.x, y: seed.y, seedX: seed.x, seedY: seed.y,
+    left: r + 3, right: r + 5 + node.labelWidth, half: Math.max(r + 2, node.labelHeight / 2 + 1),
+  };
+  if (pinned) [body.fx, body.fy] = [seed.x, seed.y];
+  return body;
+}
+
+const boxOf = (body) => ({ x0: body.x - body.left, x1: body.x + body.right, y0: body.y - body.half, y1: body.y + body.half });
+
+/** How far two boxes overlap: [dx, dy], or null. */
+function overlap(a, b) {
+  const dx = Math.min(a.x + a.right - (b.x - b.left), b.x + b.right - (a.x - a.left));
+  const dy = a.half + b.half - Math.abs(a.y - b.y);
+  return dx > 0 && dy > 0 ? [dx, dy] : null;
+}
+
+function keepBoxesApart(bodies) {
+  return (alpha) => {
+    const strength = 0.25 + 0.35 * (1 - alpha);
+    for (let i = 0; i < bodies.length; i++) {
+      for (let j = i + 1; j < bodies.length; j++) {
+        const [a, b] = [bodies[i], bodies[j]];
+        const shared = overlap(a, b);
+        if (!shared) continue;
+        const [dx, dy] = shared;
+        if (dy <= dx) {
+          const way = (a.y < b.y || (a.y === b.y && i < j) ? 1 : -1) * dy * strength * 0.5;
+          a.vy -= way;
+          b.vy += way;
+        } else {
+          const way = (a.x + a.right / 2 < b.x + b.right / 2 ? 1 : -1) * dx * strength * 0.5;
+          a.vx -= way;
+          b.vx += way;
+        }
+      }
+    }
+  };
+}
+
+/** Pushes a function and its label off the straight lines between other functions. */
+function keepOffArrows(bodies, links) {
+  return (alpha) => {
+    if (alpha > 0.6) return;
+    for (const { source, target, width } of links) {
+      const a = [source.x, source.y];
+      const b = [target.x, target.y];
+      for (const body of bodies) {
+        if (body === source || body === target) continue;
+        const cx = body.x + (body.right - body.left) / 2;
+        const near = nearestOnSegment(cx, body.y, a, b);
+        if (near.t <= 0 || near.t >= 1) continue;
+        const box = boxOf(body);
+        if (distanceToRect(near.x, near.y, box) > width / 2 + 3) continue;
+        const room = body.half + width / 2 + 6;
+        const dy = body.y - near.y;
+        const dx = cx - near.x;
+        const length = Math.hypot(dx, dy) || 1;
+        const push = (Math.max(0, room - near.distance) + 4) * 0.09;
+        body.vx += (dx / length) * push;
+        body.vy += (dy / length || 1) * push;
+      }
+    }
+  };
+}
+
+function stayInside(bodies, size, margin) {
+  return () => {
+    for (const body of bodies) clampBody(body, size, margin);
+  };
+}
+
+function clampBody(body, size, margin) {
+  if (body.fx !== undefined) return;
+  const right = Math.min(body.right, size.width * 0.25);
+  const x = Math.min(size.width - margin.right - right, Math.max(margin.left + body.left, body.x));
+  const y = Math.min(size.height - margin.bottom - body.half, Math.max(margin.top + body.half, body.y));
+  if (x !== body.x) [body.x, body.vx] = [x, 0];
+  if (y !== body.y) [body.y, body.vy] = [y, 0];
+}
+
+/** Last passes without any pull: only what overlaps moves. */
+function separate(bodies, size, margin) {
+  for (let pass = 0; pass < 60; pass++) {
+    let moved = false;
+    for (let i = 0; i < bodies.length; i++) {
+      for (let j = i + 1; j < bodies.length; j++) {
+        const [a, b] = [bodies[i], bodies[j]];
+        const shared = overlap(a, b);
+        if (!shared) continue;
+        moved = true;
+        nudge(a, b, shared);
+      }
+    }
+    for (const body of bodies) clampBody(body, size, margin);
+    if (!moved) break;
+  }
+}
+
+function nudge(a, b, [dx, dy]) {
+  const free = (a.fx === undefined ? 1 : 0) + (b.fx === undefined ? 1 : 0);
+  if (!free) return;
+  const vertical = dy <= dx;
+  const amount = ((vertical ? dy : dx) / free) * 0.6 + 0.1;
+  const sign = vertical ? (a.y <= b.y ? 1 : -1) : a.x <= b.x ? 1 : -1;
+  if (a.fx === undefined) a[vertical ? "y" : "x"] -= sign * amount;
+  if (b.fx === undefined) b[vertical ? "y" : "x"] += sign * amount;
+}

@@ -1,0 +1,60 @@
+/**
+ * The whole of a layout as one pure function: plain data in, plain data out, no DOM, no clock, no Math.random. Runs in a
+ * Worker (worker.js), under Node in the tests, and gives the same picture for the same graph and size everywhere.
+ */
+import { edgeKey, layered } from "./layers.js";
+import { force } from "./force.js";
+import { placeNewcomers } from "./grow.js";
+
+const RANKERS = ["network-simplex", "tight-tree", "longest-path"];
+
+/**
+ * @param request {
+ *   kind: "layered" | "force", size: {width, height}, margin: {left, right, top, bottom},
+ *   nodes: [{id, r, labelWidth, labelHeight}], edges: [{caller, callee, width, weight}],
+ *   known: [[id, x, y], ...] positions to keep, if any }
+ * @returns {{positions: [[id, x, y], ...], bends: [[edge key, [[x, y], ...]], ...]}}
+ */
+export function layout(request) {
+  const { kind, size, margin, nodes } = request;
+  if (!nodes.length) return { positions: [], bends: [] };
+  if (request.known?.length) return pack(placeNewcomers(request), new Map());
+  const base = bestLayers(request);
+  if (kind === "layered") return pack(base.positions, base.bends);
+  return pack(force(request, base.positions, size, margin), new Map());
+}
+
+function pack(positions, bends) {
+  const round = (value) => Math.round(value * 10) / 10;
+  return {
+    positions: [...positions].map(([id, { x, y }]) => [id, round(x), round(y)]),
+    bends: [...bends].map(([key, points]) => [key, points.map(([x, y]) => [round(x), round(y)])]),
+  };
+}
+
+/** Tries dagre's ways to rank and keeps the one that leaves most room for labels across and down. */
+function bestLayers(request) {
+  const { size, margin, nodes } = request;
+  let best = null;
+  for (const ranker of nodes.length > 140 ? RANKERS.slice(1) : RANKERS) {
+    const drawn = layered(request, size, margin, ranker);
+    drawn.cost = cramped(drawn, request);
+    if (!best || drawn.cost < best.cost) best = drawn;
+  }
+  return best;
+}
+
+function cramped(drawn, { size, edges }) {
+  const rowHeight = size.height / drawn.layers;
+  const across = Math.max(0, drawn.tightness - 1);
+  const down = Math.max(0, 34 / rowHeight - 1);
+  let length = 0;
+  for (const edge of edges) {
+    const a = drawn.positions.get(edge.caller);
+    const b = drawn.positions.get(edge.callee);
+    if (a && b) length += (Math.hypot(a.x - b.x, a.y - b.y) * (1 + edge.width)) / Math.hypot(size.width, size.height);
+  }
+  return across * 2 + down * 2 + length / Math.max(1, edges.length);
+}
+
+export { edgeKey };

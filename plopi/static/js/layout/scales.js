@@ -1,0 +1,36 @@
+/**
+ * Numbers to sizes. Area of a circle is proportional to self, width of an arrow to its weight: exactly, with no floor,
+ * so that two shapes can be compared. What is too small to be seen that way is marked by a ring or a hairline of fixed size.
+ */
+
+/** Radius in pixels of the ring that every function has, however little it owns. */
+export const RING = 3.5;
+
+const LARGEST_CIRCLE = 0.07;
+const LARGEST_ARROW = 0.017;
+const SHARE_OF_WINDOW = 0.055;
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+/**
+ * @param payload graph payload (its nodes, edges and total)
+ * @param size {width, height} of the drawing, in pixels
+ * @returns {{radius: (weight: number) => number, width: (weight: number) => number, largestSelf: number, largestWeight: number}}
+ */
+export function makeScales(payload, size) {
+  const short = Math.min(size.width, size.height);
+  const largestSelf = Math.max(0, ...payload.nodes.map((node) => node.self));
+  const allSelf = payload.nodes.reduce((sum, node) => sum + node.self, 0);
+  const largestWeight = Math.max(0, ...payload.edges.map((edge) => edge.weight));
+  const largestRadius = clamp(short * LARGEST_CIRCLE, 18, 64);
+  const byLargest = largestSelf > 0 ? largestRadius / Math.sqrt(largestSelf) : 0;
+  const byArea = allSelf > 0 ? Math.sqrt((size.width * size.height * SHARE_OF_WINDOW) / (Math.PI * allSelf)) : 0;
+  const perRoot = Math.min(byLargest, byArea);
+  const largestWidth = clamp(short * LARGEST_ARROW, 6, 16);
+  return {
+    radius: (weight) => perRoot * Math.sqrt(Math.max(0, weight)),
+    width: (weight) => (largestWeight > 0 ? (largestWidth * Math.max(0, weight)) / largestWeight : 0),
+    largestSelf,
+    largestWeight,
+  };
+}

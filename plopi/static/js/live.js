@@ -1,0 +1,76 @@
+/** News of changes: by websocket, or by asking every few seconds while that cannot be had. */
+import { ROOT } from "./api.js";
+
+const POLL_MS = 3000;
+const RETRY_MS = [1000, 2000, 5000, 10000, 30000];
+
+export class Live {
+  /**
+   * @param onNews called with {index} or {profile, revision, status}, or {poll: true} when polling
+   * @param onLink called with true (websocket open) or false (polling)
+   */
+  constructor({ watch = null, onNews, onLink = () => {} }, host = window) {
+    this.watch = watch;
+    this.onNews = onNews;
+    this.onLink = onLink;
+    this.host = host;
+    this.failures = 0;
+    this.closed = false;
+    this.poller = null;
+    this.#connect();
+  }
+
+  close() {
+    this.closed = true;
+    this.socket?.close();
+    this.#stopPolling();
+  }
+
+  #connect() {
+    if (this.closed) return;
+    const url = new URL("live", ROOT);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    try {
+      this.socket = new this.host.WebSocket(url);
+    } catch {
+      this.#lost();
+      return;
+    }
+    this.socket.addEventListener("open", () => this.#opened());
+    this.socket.addEventListener("message", ({ data }) => this.#heard(data));
+    this.socket.addEventListener("close", () => this.#lost());
+  }
+
+  #opened() {
+    const again = this.failures > 0;
+    this.failures = 0;
+    this.#stopPolling();
+    if (this.watch) this.socket.send(JSON.stringify({ watch: this.watch }));
+    this.onLink(true);
+    if (again) this.onNews({ poll: true });
+  }
+
+  #heard(data) {
+    let news;
+    try {
+      news = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (news.v === 1) this.onNews(news);
+  }
+
+  #lost() {
+    if (this.closed) return;
+    this.onLink(false);
+    this.poller ??= this.host.setInterval(() => this.onNews({ poll: true }), POLL_MS);
+    const delay = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)];
+    this.failures += 1;
+    this.host.setTimeout(() => this.#connect(), delay);
+  }
+
+  #stopPolling() {
+    if (this.poller !== null) this.host.clearInterval(this.poller);
+    this.poller = null;
+  }
+}

@@ -1,0 +1,357 @@
+/** The graph page: the URL says what to show, the server knows the numbers, the Worker the places; this puts them together. */
+import { Api, ApiError, whenReady } from "../api.js";
+import { GraphView } from "../draw/graph.js";
+import { layoutRequest, makeScene } from "../draw/scene.js";
+import { colourClass } from "../draw/nodes.js";
+import { Live } from "../live.js";
+import { choice, integer, numbers, positions, text, UrlState } from "../state.js";
+import { Controls, FEWEST, MOST } from "../ui/controls.js";
+import { bannerLines, leftOutWords, showFacts } from "../ui/facts.js";
+import { GRAPH_HELP, helpSheet } from "../ui/help.js";
+import { h, replace } from "../ui/dom.js";
+import { drawLegend } from "../ui/legend.js";
+import { hideMessage, showEmpty, showMessage, showPending } from "../ui/message.js";
+import { bindKeys, neighbour } from "../ui/keys.js";
+import { SidePanel } from "../ui/panel.js";
+import { applyTheme, themeButton } from "../ui/theme.js";
+import { Tooltip } from "../ui/tooltip.js";
+import { LayoutWorker } from "../ui/worker.js";
+
+export const KEYS = {
+  type: text(), thread: text(), layout: choice(["layered", "force"]), nodes: integer(null, FEWEST, MOST), select: text(),
+  panel: choice(["open", "closed"]), sort: choice(["self", "cum", "name", "calls"]), order: choice(["desc", "asc"]),
+  q: text(), page: integer(1, 1, 1e6), size: numbers(2), view: numbers(3), moved: positions(),
+};
+
+const MOST_BY_DEFAULT = 80;
+const FEWEST_BY_DEFAULT = 14;
+const PIXELS_PER_FUNCTION = 12500;
+const GRAPH_KEYS = ["type", "thread", "nodes", "layout", "size"];
+const TABLE_KEYS = ["type", "thread", "sort", "order", "q", "page"];
+const RESIZE_MS = 180;
+const $ = (id) => document.getElementById(id);
+
+class GraphPage {
+  constructor(id) {
+    this.id = id;
+    this.api = new Api();
+    this.worker = new LayoutWorker();
+    this.tooltip = new Tooltip();
+    this.url = new UrlState(KEYS, (state, changed) => this.#changed(changed));
+    this.places = new Map();
+    this.bends = new Map();
+    this.paused = false;
+    this.view = new GraphView($("graph"), this.#viewEvents());
+    this.controls = new Controls($("controls"), this.#controlActions());
+    this.panel = new SidePanel($("details"), $("functions"), this.api, id, {
+      state: () => this.url.state,
+      set: (changes, options) => this.url.set(changes, options),
+      select: (functionId) => this.#select({ node: functionId }),
+      unselect: () => this.#select(null),
+    });
+    this.help = helpSheet("How to read and steer the graph", GRAPH_HELP);
+    $("tools").append(themeButton(), h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() }, "?"));
+    bindKeys(this.#keyActions());
+    window.addEventListener("resize", () => this.#resized());
+  }
+
+  async start() {
+    this.#panelShown();
+    await this.#reload({ fresh: true });
+    new Live({ watch: this.id, onNews: (news) => this.#news(news) });
+  }
+
+  get state() {
+    return this.url.state;
+  }
+
+  #pane() {
+    const { clientWidth: width, clientHeight: height } = $("pane");
+    return { width: Math.max(200, width), height: Math.max(200, height) };
+  }
+
+  /** The drawing's size: the pane's, or what the URL holds because positions in it belong to that size. */
+  #size() {
+    const [width, height] = this.state.size ?? [];
+    return width >= 100 && height >= 100 && width <= 1e4 && height <= 1e4 ? { width, height } : this.#pane();
+  }
+
+  #amount() {
+    if (this.state.nodes !== null) return this.state.nodes;
+    const { width, height } = this.#size();
+    return Math.max(FEWEST_BY_DEFAULT, Math.min(MOST_BY_DEFAULT, Math.round((width * height) / PIXELS_PER_FUNCTION)));
+  }
+
+  #query() {
+    return { type: this.state.type, thread: this.state.thread, nodes: this.#amount() };
+  }
+
+  /** Asks the server anew and draws. `fresh`: lay out from nothing; otherwise functions stay where they are. */
+  async #reload({ fresh }) {
+    this.loading?.abort();
+    const { signal } = (this.loading = new AbortController());
+    try {
+      const [profile, payload] = await whenReady(
+        () => Promise.all([this.api.profile(this.id, signal), this.api.graph(this.id, this.#query(), signal)]),
+        (pending) => showPending($("message"), pending), signal);
+      this.profile = profile;
+      const kept = fresh ? [] : this.#known(payload);
+      this.payload = payload;
+      await this.#draw(kept, !fresh);
+      this.panel.refresh(payload, this.colours);
+    } catch (error) {
+      if (error.name !== "AbortError") await this.#trouble(error);
+    }
+  }
+
+  /** Where functions of the picture so far stand, for a payload that has some of them. */
+  #known(payload) {
+    return payload.nodes.filter((node) => this.places.has(node.id)).map((node) => [node.id, ...this.places.get(node.id)]);
+  }
+
+  async #draw(known = [], animate = false) {
+    const { payload, profile } = this;
+    this.#header();
+    if (!payload.nodes.length) {
+      this.scene = null;
+      drawLegend($("legend"), payload);
+      showEmpty($("message"), profile, payload.type, this.state.thread, {
+        type: (type) => this.url.set({ type }, { push: true }), allThreads: () => this.url.set({ thread: "" }, { push: true }),
+      });
+      return;
+    }
+    this.colours = new Map(payload.nodes.map((node) => [node.id, colourClass(payload.groups[node.group])]));
+    drawLegend($("legend"), payload, makeScene(payload, this.#size(), new Map()).scales, 1);
+    this.#leftOut();
+    const size = this.#size();
+    const request = layoutRequest(payload, this.state.layout, size, known);
+    const result = await this.worker.layout(request);
+    if (!result) return;
+    this.places = new Map(result.positions.map(([id, x, y]) => [id, [x, y]]));
+    this.bends = known.length ? this.#keptBends(known) : new Map(result.bends);
+    for (const [id, point] of this.state.moved) if (this.places.has(id)) this.places.set(id, point);
+    this.#dropBends([...this.state.moved.keys()]);
+    this.scene = makeScene(payload, size, this.places);
+    hideMessage($("message"));
+    this.view.fit(this.#pane(), size);
+    this.view.setView(this.state.view);
+    this.view.show(this.scene, this.bends, { animate });
+    this.view.select(this.#selection());
+    this.untidy = this.state.moved.size > 0 || this.grown;
+    this.#header();
+    $("graph").dataset.ready = String(Number($("graph").dataset.ready ?? 0) + 1);
+  }
+
+  /** After growth an arrow keeps its way while both its ends stand where they stood. */
+  #keptBends(known) {
+    const here = new Set(known.map(([id]) => String(id)));
+    if (this.payload.nodes.some((node) => !here.has(String(node.id)))) this.grown = true;
+    return new Map([...this.bends].filter(([key]) => key.split(">").every((id) => here.has(id))));
+  }
+
+  #dropBends(ids) {
+    const gone = new Set(ids.map(String));
+    this.bends = new Map([...this.bends].filter(([key]) => !key.split(">").some((id) => gone.has(id))));
+  }
+
+  #header() {
+    const { profile, payload } = this;
+    $("name").textContent = profile.name;
+    $("name").setAttribute("title", profile.file);
+    document.title = `${profile.name} · plopi`;
+    showFacts($("facts"), profile, payload);
+    replace($("banner"), bannerLines(profile).map((line) => h("div", {}, line)));
+    this.controls.show(this.state, profile, this.#amount(), { paused: this.paused, untidy: this.untidy });
+  }
+
+  #leftOut(hiddenLabels = 0) {
+    const words = leftOutWords(this.payload, hiddenLabels);
+    const fewer = this.state.nodes === null && this.#amount() < MOST_BY_DEFAULT && this.payload.left_out.functions > 0;
+    replace($("left-out"), words, ". ", fewer ? h("button", { type: "button", class: "link", onclick: () => this.url.set({ nodes: MOST_BY_DEFAULT, view: null, moved: new Map(), size: null }, { push: true }) }, `Show ${MOST_BY_DEFAULT}`) : null,
+      fewer ? " (fewer are drawn so that names can be read)" : null);
+  }
+
+  async #trouble(error) {
+    const retry = h("button", { type: "button", onclick: () => this.#reload({ fresh: true }) }, "Try again");
+    const home = h("a", { href: "../../" }, "All profiles");
+    const known = error instanceof ApiError;
+    if (known && error.status === 422) {
+      this.profile = await this.api.profile(this.id).catch(() => null);
+      if (this.profile) $("name").textContent = this.profile.name;
+      showMessage($("message"), "This file cannot be read", error.message, home);
+    } else if (known && error.status === 404) {
+      showMessage($("message"), "No such profile", "It was removed or renamed, or the link is of another data directory.", home);
+    } else if (known && error.status === 400) {
+      showMessage($("message"), "This view cannot be had", error.message, h("a", { href: window.location.pathname }, "Show the whole profile"));
+    } else if (known && error.status === 0 && this.scene) {
+      replace($("banner"), h("div", { class: "bad" }, error.message));
+    } else {
+      showMessage($("message"), "Something went wrong", error.message, retry, home);
+    }
+  }
+
+  #changed(changed) {
+    const { state } = this;
+    const has = (...names) => names.some((name) => changed.has(name));
+    if (has("panel")) this.#panelShown();
+    if (has(...GRAPH_KEYS)) {
+      this.grown = false;
+      const onlyLayout = !has("type", "thread", "nodes");
+      if (onlyLayout && this.payload) this.#draw([], true);
+      else this.#reload({ fresh: !has("type", "thread") || has("nodes") || !this.scene });
+    } else {
+      if (has("moved")) this.#movedInUrl();
+      if (has("view") && !this.fromView) this.view.setView(state.view);
+      if (has("select") && this.scene) this.#selected();
+    }
+    if (has(...TABLE_KEYS)) this.panel.loadTable(this.colours);
+    if (this.profile) this.controls.show(state, this.profile, this.#amount(), { paused: this.paused, untidy: this.state.moved.size > 0 || this.grown });
+  }
+
+  #movedInUrl() {
+    if (!this.fromView) this.#draw([], true);
+  }
+
+  #selection() {
+    const raw = this.state.select;
+    if (/^\d+$/.test(raw)) return { node: Number(raw) };
+    return /^\d+>\d+$/.test(raw) ? { edge: raw } : null;
+  }
+
+  #select(selection) {
+    const select = selection?.node !== undefined ? String(selection.node) : (selection?.edge ?? "");
+    this.tooltip.hide();
+    this.url.set({ select }, { push: true });
+  }
+
+  #selected() {
+    const selection = this.#selection();
+    this.view.select(selection);
+    if (selection?.node !== undefined) this.view.showNode(selection.node);
+    this.panel.showSelection(selection, this.payload, this.colours);
+  }
+
+  #panelShown() {
+    document.body.classList.toggle("panel-closed", this.state.panel === "closed");
+    if (this.scene) this.#resized();
+  }
+
+  #resized() {
+    clearTimeout(this.resizing);
+    this.resizing = setTimeout(() => {
+      if (!this.scene) return;
+      if (this.state.size || this.state.nodes !== null) this.#draw();
+      else this.#reload({ fresh: true });
+    }, RESIZE_MS);
+  }
+
+  #news(news) {
+    if (news.profile !== undefined && news.profile !== this.id) return;
+    if (news.index !== undefined) return;
+    const stale = this.payload && news.revision !== undefined && news.revision === this.payload.revision && news.status === this.profile?.status;
+    if (this.paused || stale) return;
+    if (news.poll && this.profile && this.profile.status !== "growing" && this.scene) return;
+    this.#reload({ fresh: !this.scene });
+  }
+
+  #pause() {
+    this.paused = !this.paused;
+    if (!this.paused) this.#reload({ fresh: false });
+    if (this.profile) this.#header();
+  }
+
+  /** Puts what the user did to the picture into the URL, with the size it was done at. */
+  #remember(changes) {
+    this.fromView = true;
+    const { width, height } = this.#size();
+    const view = "view" in changes ? changes.view : this.state.view;
+    const moved = changes.moved ?? this.state.moved;
+    const size = view || moved.size ? [width, height] : null;
+    const keep = this.url.onChange;
+    this.url.onChange = () => {};
+    this.url.set({ ...changes, size });
+    this.url.onChange = keep;
+    this.fromView = false;
+  }
+
+  #viewEvents() {
+    const nameOf = (id) => this.payload.nodes.find((node) => node.id === id)?.label ?? String(id);
+    return {
+      pickNode: (id) => this.#select({ node: id }),
+      pickEdge: (edge) => this.#select({ edge }),
+      background: () => this.#select(null),
+      hover: (kind, id, event) => {
+        if (kind === "node") this.tooltip.showNode(this.payload.nodes.find((node) => node.id === id), this.payload, event);
+        else this.tooltip.showEdge(this.payload.edges.find((edge) => `${edge.caller}>${edge.callee}` === id), nameOf, this.payload, event);
+      },
+      unhover: () => this.tooltip.hide(),
+      dragged: (id, x, y) => {
+        this.places.set(id, [x, y]);
+        this.#dropBends([id]);
+        this.#remember({ moved: new Map([...this.state.moved, [id, [Math.round(x * 10) / 10, Math.round(y * 10) / 10]]]) });
+        this.untidy = true;
+        this.#header();
+      },
+      viewed: (view) => this.#remember({ view: view && view.map((value) => Math.round(value * 1000) / 1000) }),
+      labelled: (hidden) => this.#leftOut(hidden),
+    };
+  }
+
+  #controlActions() {
+    const reset = { view: null, moved: new Map(), size: null };
+    return {
+      type: (type) => this.url.set({ type: type === this.profile.sample_types[0].name ? "" : type, page: 1 }, { push: true }),
+      thread: (thread) => this.url.set({ thread, page: 1 }, { push: true }),
+      layout: (layout) => this.url.set({ layout, ...reset }, { push: true }),
+      nodes: (nodes) => this.url.set({ nodes, ...reset }, { push: true }),
+      fit: () => this.#fit(),
+      tidy: () => this.#tidy(),
+      pause: () => this.#pause(),
+      panel: () => this.url.set({ panel: this.state.panel === "open" ? "closed" : "open" }),
+    };
+  }
+
+  #fit() {
+    this.view.setView(null);
+    this.#remember({ view: null });
+  }
+
+  #tidy() {
+    this.grown = false;
+    this.#remember({ view: null, moved: new Map() });
+    this.#draw([], true);
+  }
+
+  #keyActions() {
+    const walk = (direction) => {
+      const focused = Number(document.activeElement?.closest?.(".node")?.dataset.id ?? NaN);
+      const start = Number.isNaN(focused) ? this.#selection()?.node : focused;
+      const next = this.payload && neighbour(this.payload, start, direction);
+      if (next !== null && next !== undefined) this.view.focusNode(next);
+    };
+    return {
+      walk,
+      enter: () => {
+        const focused = document.activeElement?.closest?.(".node");
+        if (focused) this.#select({ node: Number(focused.dataset.id) });
+        return Boolean(focused);
+      },
+      escape: () => {
+        this.tooltip.hide();
+        if (this.state.select) this.#select(null);
+      },
+      zoom: (factor) => this.view.zoomBy(factor),
+      fit: () => this.#fit(),
+      search: () => { this.url.set({ panel: "open" }); this.panel.focusSearch(); },
+      layout: () => this.#controlActions().layout(this.state.layout === "layered" ? "force" : "layered"),
+      pause: () => { if (this.profile?.status === "growing") this.#pause(); },
+      table: () => this.#controlActions().panel(),
+      help: () => this.help.showModal(),
+    };
+  }
+}
+
+applyTheme();
+const match = /\/p\/([^/]+)\/graph\/?$/.exec(window.location.pathname);
+if (match) new GraphPage(decodeURIComponent(match[1])).start();
+else showMessage($("message"), "No profile in this address", "Choose one from the list.", h("a", { href: "../../" }, "All profiles"));

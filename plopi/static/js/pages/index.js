@@ -1,0 +1,147 @@
+/** The index page: every profile of the data directory, live. */
+import { Api, pageUrl } from "../api.js";
+import { age, bytes, count, duration, plural } from "../format.js";
+import { Live } from "../live.js";
+import { choice, integer, text, UrlState } from "../state.js";
+import { h, replace, typing } from "../ui/dom.js";
+import { emptyState } from "../ui/empty.js";
+import { statusChip } from "../ui/facts.js";
+import { helpSheet, INDEX_HELP } from "../ui/help.js";
+import { applyTheme, themeButton } from "../ui/theme.js";
+
+const PER_PAGE = 100;
+const TYPING_MS = 180;
+const AGE_MS = 10000;
+
+const COLUMNS = [
+  { key: "name", title: "Profile", first: "asc", cell: nameCell },
+  { key: "status", title: "Status", first: "asc", cell: (row) => statusChip(row.status) },
+  { key: "host", title: "Host", first: "asc", cell: (row) => row.host ?? "", short: "host" },
+  { key: "pid", title: "Process", first: "desc", number: true, cell: processCell, short: "pid" },
+  { key: "command", title: "Command", first: "asc", cell: (row) => row.command ?? "", tip: (row) => row.command },
+  { key: "mode", title: "Mode", first: "asc", cell: (row) => row.mode ?? "", short: "mode" },
+  { key: "engine", title: "Engine", first: "asc", cell: (row) => row.engine ?? "", short: "engine" },
+  { key: "samples", title: "Samples", first: "desc", number: true, cell: (row) => count(row.samples), short: "samples" },
+  { key: "duration", title: "Duration", first: "desc", number: true, cell: (row) => duration(row.duration_ns), short: "over" },
+  { key: "size", title: "Size", first: "desc", number: true, cell: (row) => bytes(row.size), short: "size" },
+  { key: "age", title: "Age", first: "asc", number: true, cell: (row) => age(row.mtime_ns, Date.now()), short: "age", tip: (row) => new Date(row.mtime_ns / 1e6).toLocaleString() },
+];
+
+const KEYS = { q: text(), sort: choice(["age", ...COLUMNS.map((column) => column.key)]), order: choice(["asc", "desc"]), page: integer(1, 1, 1e6) };
+
+class IndexPage {
+  constructor() {
+    this.api = new Api();
+    this.url = new UrlState(KEYS, () => this.load());
+    this.seen = null;
+    this.input = h("input", { type: "search", placeholder: "Search profiles  ( / )", "aria-label": "Search profiles", maxlength: 200, oninput: () => this.#searched() });
+    this.info = h("span", { class: "info", role: "status" });
+    this.body = h("div", {});
+    replace(document.getElementById("list"), h("div", { class: "find" }, this.input, this.info), this.body);
+    this.help = helpSheet("The list of profiles", INDEX_HELP);
+    document.getElementById("tools").append(themeButton(), h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() }, "?"));
+    document.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  start() {
+    this.load();
+    new Live({ onNews: () => this.load() });
+    setInterval(() => { if (this.answer && !document.hidden) this.#show(this.answer); }, AGE_MS);
+  }
+
+  async load() {
+    this.asking?.abort();
+    const { signal } = (this.asking = new AbortController());
+    const { q, sort, order, page } = this.url.state;
+    try {
+      this.answer = await this.api.profiles({ q, sort, order, page, per: PER_PAGE }, signal);
+      replace(document.getElementById("banner"));
+      this.#show(this.answer);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      replace(document.getElementById("banner"), h("div", { class: "bad" }, error.message));
+    }
+  }
+
+  #searched() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.url.set({ q: this.input.value, page: 1 }), TYPING_MS);
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target === this.input) {
+      this.input.value = "";
+      this.url.set({ q: "", page: 1 });
+      this.input.blur();
+    }
+    if (typing(event)) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      this.input.focus();
+      this.input.select();
+    } else if (event.key === "?") this.help.showModal();
+  }
+
+  #show(answer) {
+    const { q } = this.url.state;
+    if (document.activeElement !== this.input) this.input.value = q;
+    document.getElementById("where").textContent = answer.datadir;
+    this.input.hidden = answer.total === 0;
+    this.info.textContent = answer.total === 0 ? "" : q ? `${count(answer.shown)} of ${plural(answer.total, "profile")}` : plural(answer.total, "profile");
+    if (answer.total === 0) replace(this.body, emptyState(answer.datadir));
+    else if (answer.shown === 0) replace(this.body, h("p", { class: "empty" }, `No profile has “${q}” in its name, command or host. `, h("button", { type: "button", class: "link", onclick: () => { this.input.value = ""; this.url.set({ q: "", page: 1 }); } }, "Show all")));
+    else this.#rows(answer);
+    this.seen = new Set([...(this.seen ?? []), ...answer.profiles.map((row) => row.id)]);
+  }
+
+  #rows(answer) {
+    const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
+    replace(this.body,
+      h("table", { class: "profiles" },
+        h("thead", {}, h("tr", {}, COLUMNS.map((column) => this.#head(column)))),
+        h("tbody", {}, answer.profiles.map((row) => this.#row(row)))),
+      this.#pager(answer));
+    if (focused) this.body.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #head(column) {
+    const { sort, order } = this.url.state;
+    const active = sort === column.key;
+    const next = active && order === column.first ? (column.first === "asc" ? "desc" : "asc") : column.first;
+    return h("th", { class: `c-${column.key}${column.number ? " n" : ""}`, scope: "col", "aria-sort": active ? (order === "asc" ? "ascending" : "descending") : null },
+      h("button", { type: "button", "data-focus": `head ${column.key}`, onclick: () => this.url.set({ sort: column.key, order: next, page: 1 }) }, column.title, active ? (order === "asc" ? " ▴" : " ▾") : null));
+  }
+
+  #row(row) {
+    const fresh = this.seen !== null && !this.seen.has(row.id);
+    return h("tr", { class: `${row.status}${fresh ? " fresh" : ""}`, "data-id": row.id },
+      COLUMNS.map((column) => h("td", { class: `${column.key} c-${column.key}${column.number ? " n" : ""}`, "data-title": column.short, title: column.tip?.(row) }, column.cell(row))));
+  }
+
+  #pager({ page, pages }) {
+    if (pages < 2) return null;
+    const go = (to, words) => h("button", { type: "button", disabled: to < 1 || to > pages, onclick: () => this.url.set({ page: to }, { push: true }) }, words);
+    return h("div", { class: "pager" }, go(page - 1, "‹ Newer"), `page ${count(page)} of ${count(pages)}`, go(page + 1, "Older ›"));
+  }
+}
+
+function nameCell(row) {
+  const types = row.sample_types?.map((type) => type.name).join(", ");
+  const sub = [row.format, types, row.python && `Python ${row.python}`].filter(Boolean).join(" · ");
+  return [
+    row.status === "broken" ? h("span", { class: "plain" }, row.name) : h("a", { href: pageUrl(row.id), "data-focus": `row ${row.id}` }, row.name),
+    row.file !== row.name || sub ? h("span", { class: "sub" }, sub) : null,
+    row.status === "broken" && row.reason ? h("span", { class: "reason" }, row.reason) : null,
+    row.status !== "broken" && row.notes?.length ? h("span", { class: "sub" }, row.notes.join(" ")) : null,
+  ];
+}
+
+function processCell(row) {
+  if (row.pid === null || row.pid === undefined) return "";
+  const life = row.alive ? [row.cpu_percent !== null ? `${Math.round(row.cpu_percent)}% CPU` : null, row.rss !== null ? bytes(row.rss) : null].filter(Boolean).join(", ") : row.alive === false && row.status !== "finished" ? "gone" : "";
+  return [String(row.pid), life ? h("span", { class: "sub life" }, life) : null];
+}
+
+applyTheme();
+new IndexPage().start();

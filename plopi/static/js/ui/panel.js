@@ -1,0 +1,79 @@
+/** The side panel: details of the selection above the function table; asks the server for both. */
+import { showEdge, showFunction, showTrouble } from "./details.js";
+import { replace } from "./dom.js";
+import { FunctionTable } from "./table.js";
+
+const ROWS = 100;
+const TYPING_MS = 200;
+
+export class SidePanel {
+  /** @param page {state(), set(changes, options), select(id), unselect()} */
+  constructor(details, functions, api, profileId, page) {
+    Object.assign(this, { details, api, profileId, page });
+    this.table = new FunctionTable(functions, {
+      search: (q) => {
+        clearTimeout(this.typing);
+        this.typing = setTimeout(() => page.set({ q, page: 1 }), TYPING_MS);
+      },
+      sort: (sort, order) => page.set({ sort, order, page: 1 }),
+      page: (number) => page.set({ page: number }),
+      select: (id) => page.select(id),
+    });
+  }
+
+  focusSearch() {
+    this.table.input.focus();
+    this.table.input.select();
+  }
+
+  /** After new numbers: the table and the selection's details. */
+  refresh(payload, colours) {
+    this.loadTable(colours);
+    this.showSelection(this.#selected(), payload, colours);
+  }
+
+  async loadTable(colours) {
+    this.colours = colours ?? new Map();
+    const { type, thread, sort, order, q, page } = this.page.state();
+    await this.#ask("table", (signal) => this.api.table(this.profileId, { type, thread, sort, order, q, page, per: ROWS }, signal),
+      (answer) => this.table.show(answer, this.page.state(), this.colours), (error) => this.table.trouble(error.message));
+  }
+
+  async showSelection(selection, payload, colours) {
+    const actions = { select: (id) => this.page.select(id), close: () => this.page.unselect() };
+    this.table.select(selection?.node, colours ?? this.colours);
+    if (!selection) {
+      this.asking_details?.abort();
+      replace(this.details);
+      return;
+    }
+    if (selection.edge !== undefined) {
+      const edge = payload.edges.find((one) => `${one.caller}>${one.callee}` === selection.edge);
+      const nameOf = (id) => payload.nodes.find((node) => node.id === id)?.label ?? String(id);
+      if (edge) showEdge(this.details, edge, nameOf, payload, actions);
+      else showTrouble(this.details, "The selected arrow is not in this picture.", actions);
+      return;
+    }
+    const { type, thread } = this.page.state();
+    await this.#ask("details", (signal) => this.api.function(this.profileId, selection.node, { type, thread }, signal),
+      (answer) => showFunction(this.details, answer, actions), (error) => showTrouble(this.details, error.message, actions));
+  }
+
+  #selected() {
+    const raw = this.page.state().select;
+    if (/^\d+$/.test(raw)) return { node: Number(raw) };
+    return raw ? { edge: raw } : null;
+  }
+
+  /** One question of a kind at a time: a newer one drops the older. */
+  async #ask(kind, question, show, trouble) {
+    this[`asking_${kind}`]?.abort();
+    const { signal } = (this[`asking_${kind}`] = new AbortController());
+    try {
+      const answer = await question(signal);
+      if (!signal.aborted) show(answer);
+    } catch (error) {
+      if (error.name !== "AbortError" && error.status !== 503) trouble(error);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/** The numbers beside the pointer. */
+import { place, plural, share, weight } from "../format.js";
+import { h, replace } from "./dom.js";
+
+const AWAY = 14;
+
+export class Tooltip {
+  constructor() {
+    this.element = h("div", { id: "tooltip", role: "tooltip", hidden: true });
+    document.body.append(this.element);
+  }
+
+  showNode(node, payload, event) {
+    const { total, type } = payload;
+    const line = (name, value) => [h("dt", {}, name), h("dd", {}, h("b", {}, share(value, total))), h("dd", {}, weight(value, type.unit))];
+    this.#show(event, [
+      h("b", {}, node.name),
+      h("div", { class: "where" }, place(node.file, node.line)),
+      h("dl", {}, line("self", node.self), line("cumulative", node.cum), node.recursive ? line("calls itself", node.recursive) : null),
+      kindWords(node.kind),
+    ]);
+  }
+
+  showEdge(edge, names, payload, event) {
+    const { total, type } = payload;
+    this.#show(event, [
+      h("b", {}, `${names(edge.caller)} → ${names(edge.callee)}`),
+      h("div", {}, `${share(edge.weight, total)} of all, ${weight(edge.weight, type.unit)}`),
+      edge.residual ? h("div", { class: "hint" }, "by way of functions that are not drawn") : null,
+      edge.wrappers.length ? h("div", { class: "hint" }, `through ${plural(edge.wrappers.length, "wrapper")}: ${edge.wrappers.map((w) => w.label).join(" → ")}`) : null,
+    ]);
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+
+  #show(event, content) {
+    replace(this.element, content);
+    this.element.hidden = false;
+    const box = this.element.getBoundingClientRect();
+    const x = event.clientX + AWAY + box.width > window.innerWidth ? event.clientX - AWAY - box.width : event.clientX + AWAY;
+    const y = event.clientY + AWAY + box.height > window.innerHeight ? event.clientY - AWAY - box.height : event.clientY + AWAY;
+    this.element.style.left = `${Math.max(4, x)}px`;
+    this.element.style.top = `${Math.max(4, y)}px`;
+  }
+}
+
+function kindWords(kind) {
+  const words = {
+    native: "native code: built in or an extension",
+    gc: "the cyclic garbage collector at work",
+    truncated: "stacks that were too deep or too many to keep",
+  }[kind];
+  return words ? h("div", { class: "hint" }, words) : null;
+}
