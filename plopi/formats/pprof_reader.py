@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,20 @@ from google.protobuf.message import DecodeError
 
 from plopi.errors import FormatError
 from plopi.formats import ragged
+from plopi.formats.columns import Table, ints
 from plopi.formats.comments import about_from, number_of
 from plopi.formats.fragments import extent, is_recording
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
 from plopi.formats.pprof_schema import Schema, schema
 from plopi.formats.ragged import Ints, column
+from plopi.formats.text import decoded
+from plopi.formats.units import NANOSECONDS
 from plopi.model import NONE, STACKS, About, Column, Functions, Locations, Profile, Samples, SampleType, Stacks, Threads, Windows
 
 UNKNOWN = "<unknown>"
 _THREAD_NAME = ("thread", "thread name", "thread_name")
 _THREAD_ID = ("thread_id", "thread id")
 _WINDOW = "window"
-_NANOSECONDS = {
-    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1),
-    **dict.fromkeys(("us", "µs", "microsecond", "microseconds"), 1_000),
-    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1_000_000),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1_000_000_000),
-}
 
 
 def read(data: bytes, limits: Limits) -> Profile:
@@ -61,7 +57,7 @@ class _Strings:
             raise FormatError(f"string {index} is asked for, but the profile has {len(self._raw)}; copy the file again")
         raw = self._raw[index]
         self._limits.check("string_bytes", len(raw))
-        return raw.decode("utf-8", "backslashreplace")
+        return decoded(raw)
 
     def id(self, text: str) -> int:
         return self._ids.setdefault(text, len(self._ids))
@@ -81,7 +77,7 @@ class _Reader:
         limits.check("locations", len(self.raw.location))
         limits.check("samples", len(self.raw.sample))
         self.comments = [self.strings.text(index) for index in self.raw.comment]
-        self.comments += [line.decode("utf-8", "backslashreplace") for line in self.raw.status]
+        self.comments += [decoded(line) for line in self.raw.status]
 
     def profile(self) -> Profile:
         if not self.raw.sample_type:
@@ -126,11 +122,11 @@ class _Reader:
 
     def period_scale(self) -> int:
         """Nanoseconds of one unit of the period; 0 where it is no time."""
-        return _NANOSECONDS.get(self.strings.text(self.raw.period_type.unit).lower(), 0)
+        return NANOSECONDS.get(self.strings.text(self.raw.period_type.unit).lower(), 0)
 
-    def functions(self) -> tuple[_Table, dict[int, int]]:
+    def functions(self) -> tuple[Table, dict[int, int]]:
         """The functions, equal ones put together, and id -> row."""
-        table = _Table(3)
+        table = Table(3)
         rows: dict[int, int] = {}
         for raw in self.raw.function:
             function = parsed(self.schema.Function, raw)
@@ -141,10 +137,10 @@ class _Reader:
             rows[function.id] = table.row(self.strings.id(name), self.strings.id(file), _line(function.start_line))
         return table, rows
 
-    def places(self, functions: _Table, function_rows: dict[int, int]) -> _Places:
+    def places(self, functions: Table, function_rows: dict[int, int]) -> _Places:
         """pprof's locations as the model's: one with several lines (inlined calls) is several, the last line the outermost."""
         mappings = {mapping.id: self.strings.text(mapping.filename) for mapping in self.raw.mapping}
-        table, parts, part_lengths = _Table(2), [], []
+        table, parts, part_lengths = Table(2), [], []
         rows: dict[int, int] = {}
         for raw in self.raw.location:
             location = parsed(self.schema.Location, raw)
@@ -166,7 +162,7 @@ class _Reader:
             self.limits.check("locations", len(parts))
         return _Places(table, rows, np.array(parts, np.int64), np.array(part_lengths, np.int64))
 
-    def nameless(self, functions: _Table, name: str, file: str) -> int:
+    def nameless(self, functions: Table, name: str, file: str) -> int:
         return functions.row(self.strings.id(name), self.strings.id(file), 0)
 
     def weights(self, rows: _Rows) -> tuple[tuple[SampleType, ...], tuple[Column, ...]]:
@@ -175,13 +171,13 @@ class _Reader:
         wrong = rows.counts[rows.counts != len(self.raw.sample_type)]
         if len(wrong):
             raise FormatError(
-                f"a sample has {int(wrong[0])} values where the profile has {len(self.raw.sample_type)} sample types: the file is "
-                "damaged, or two profiles were appended to each other; keep each profile in a file of its own"
+                f"a sample has {int(wrong[0])} values where the profile has {len(self.raw.sample_type)} sample types: "
+                "the file is damaged, or two profiles were appended to each other; keep each profile in a file of its own"
             )
         values = rows.values.reshape(-1, len(self.raw.sample_type))
         for number, raw in enumerate(self.raw.sample_type):
             name, unit = self.strings.text(raw.type), self.strings.text(raw.unit)
-            scale = _NANOSECONDS.get(unit.lower(), 0)
+            scale = NANOSECONDS.get(unit.lower(), 0)
             weights = values[:, number]
             if scale > 1:
                 if len(weights) and max(abs(int(weights.max())), abs(int(weights.min()))) > INT64_MAX // scale:
@@ -197,7 +193,7 @@ class _Labels:
 
     def __init__(self, reader: _Reader) -> None:
         self._reader = reader
-        self.threads = _Table(2)
+        self.threads = Table(2)
         self._lengths = {int(window.start): int(window.length) for window in reader.raw.window}
         self._starts = {start: row for row, start in enumerate(self._lengths)}
 
@@ -225,27 +221,12 @@ class _Labels:
         for start in starts:
             guess = following.get(start, start) - start if usual is None else usual
             self._lengths.setdefault(start, min(guess, INT64_MAX))
-        return column(_ints(starts)), column(_ints([self._lengths[start] for start in starts]))
-
-
-class _Table:
-    """Rows of integers without duplicates, as columns."""
-
-    def __init__(self, width: int) -> None:
-        self._rows: dict[tuple[int, ...], int] = {}
-        self._width = width
-
-    def row(self, *values: int) -> int:
-        return self._rows.setdefault(values, len(self._rows))
-
-    def columns(self) -> tuple[Column, ...]:
-        flat = np.fromiter(chain.from_iterable(self._rows), np.int64, len(self._rows) * self._width)
-        return tuple(map(column, flat.reshape(-1, self._width).T))
+        return column(ints(starts)), column(ints([self._lengths[start] for start in starts]))
 
 
 @dataclass(frozen=True)
 class _Places:
-    locations: _Table
+    locations: Table
     rows: dict[int, int]
     """pprof's id -> number of the part."""
     parts: Ints
@@ -298,7 +279,7 @@ def _packed_rows(samples: Iterable[bytes], schema: Schema, places: _Places, limi
         values.append(sample.value[0])
     locations, lengths = ragged.varints(list(paths))
     flat, counts = ragged.varints(values)
-    return _Rows(places.numbers(locations), lengths, _ints(path), _ints(label), list(labels), flat, counts)
+    return _Rows(places.numbers(locations), lengths, ints(path), ints(label), list(labels), flat, counts)
 
 
 def _rows(samples: Sequence[bytes], schema: Schema, places: _Places, limits: Limits) -> _Rows:
@@ -316,7 +297,7 @@ def _rows(samples: Sequence[bytes], schema: Schema, places: _Places, limits: Lim
         label.append(labels.setdefault(tuple(sample.label), len(labels)))
     flat = np.concatenate([np.empty(0, np.uint64), *locations]).view(np.int64)
     return _Rows(
-        places.numbers(flat), _ints(lengths), np.arange(len(lengths)), _ints(label), list(labels), _ints(values), _ints(counts)
+        places.numbers(flat), ints(lengths), np.arange(len(lengths)), ints(label), list(labels), ints(values), ints(counts)
     )
 
 
@@ -332,10 +313,6 @@ def _appended(what: str, number: int) -> FormatError:
     return FormatError(
         f"{what} id {number} occurs twice: two profiles were appended to each other; keep each profile in a file of its own"
     )
-
-
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
 
 
 def _line(number: int) -> int:

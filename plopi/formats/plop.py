@@ -1,0 +1,65 @@
+"""Plop's format: the ``repr`` of ``{((file, line, function), ... leaf first): count}``, line being the current one.
+
+A function is its file and name there, with an unknown first line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from plopi.errors import UsageError
+from plopi.model import NONE, STACKS
+
+if TYPE_CHECKING:
+    from plopi.formats.limits import Limits
+    from plopi.model import Profile
+
+NAME = "plop"
+SUFFIX = ".plop"
+
+
+def sniff(head: bytes, file_name: str) -> bool:
+    start = head.lstrip()
+    return start.startswith(b"{") and (start[1:].lstrip()[:1] in (b"(", b"}") or not start[1:].strip())
+
+
+def read(data: bytes, limits: Limits) -> Profile:
+    """Plop's literal as any Python from 2.7 wrote it, by a strict parser of that grammar alone."""
+    from plopi.formats.plop_reader import read
+
+    return read(data, limits)
+
+
+def write(profile: Profile, out: BinaryIO) -> None:
+    """Counts of samples by stack; pure ASCII, so that Plop reads it under any locale."""
+    if profile.shape != STACKS:
+        raise UsageError("this profile knows calls but no stacks, which Plop's format needs; choose the format pstats")
+    frames = [ascii(frame) for frame in _frames(profile)]
+    out.write(b"{")
+    between = b""
+    for stack, count in counts(profile).items():
+        path, node = [], stack
+        while node != NONE:
+            path.append(frames[profile.stacks.location[node]])
+            node = profile.stacks.parent[node]
+        comma = "," if len(path) == 1 else ""
+        out.write(between + f"({', '.join(path)}{comma}): {count}".encode("ascii"))
+        between = b", "
+    out.write(b"}")
+
+
+def counts(profile: Profile) -> dict[int, int]:
+    """stack -> number of samples (of the first sample type where none counts samples), threads and windows put together."""
+    names = [each.name for each in profile.sample_types]
+    weights = profile.samples.weights[names.index("samples") if "samples" in names else 0]
+    found: dict[int, int] = {}
+    for stack, weight in zip(profile.samples.stack, weights):
+        found[stack] = found.get(stack, 0) + int(weight)
+    return found
+
+
+def _frames(profile: Profile) -> Iterator[tuple[str, int, str]]:
+    functions = profile.functions
+    for function, line in zip(profile.locations.function, profile.locations.line):
+        yield profile.function_file(function), int(line or functions.line[function]), profile.function_name(function)
