@@ -1,0 +1,377 @@
+"""``Collector``: glue between an engine that takes samples, rows that hold them, and a sink that writes them down."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from plopi.collector import hooks
+from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan, make_engine
+from plopi.collector.native_threads import original
+from plopi.collector.sink import Sink
+from plopi.collector.stacks import StackTable
+from plopi.errors import AlreadyRunning, UsageError
+from plopi.model import CPU, SAMPLES, WALL, About, Profile, ProfileBuilder
+
+WINDOW_NS = 1_000_000_000
+MAX_WINDOWS = 512
+DRAINS_PER_WINDOW = 8
+"""Drains of a long window at most, so that rows stay bounded between two coarsenings."""
+JOIN_SECONDS = 1.0
+
+_one_at_a_time = threading.Lock()
+_active: Collector | None = None
+"""The collector that runs in this process: timer, handler and signal exist once per process."""
+
+
+class Collector:
+    """Samples this process.
+
+    ``interval`` is in seconds. ``mode``: ``cpu`` (Plop: ``prof``), ``wall`` (``real``), ``virtual`` or ``both``. ``engine``: ``auto``,
+    ``python`` or ``native``. At most ``max_stacks`` distinct stacks are kept, no deeper than ``max_depth``; ``threads=False`` samples
+    the main thread only. ``sink`` is told of new rows about once a second. ``on_fork_child`` is called in a forked child, where
+    nothing is being sampled any more.
+    """
+
+    def __init__(
+        self,
+        interval: float = 0.01,
+        mode: str = "virtual",
+        engine: str = "auto",
+        *,
+        max_stacks: int = 50_000,
+        threads: bool = True,
+        max_depth: int = 256,
+        sink: Sink | None = None,
+        command: str | None = None,
+        on_fork_child: Callable[[], None] | None = None,
+    ) -> None:
+        mode = MODE_ALIASES.get(mode, mode)
+        if mode not in MODES:
+            raise UsageError(f"no mode is called {mode!r}: choose one of {', '.join((*MODES, *MODE_ALIASES))}")
+        if not 0 < interval <= 3600:
+            raise UsageError(f"an interval of {interval!r} s cannot be had: choose between 0.000001 and 3600 s")
+        if max_stacks < 1 or max_depth < 1:
+            raise UsageError(f"max_stacks {max_stacks} and max_depth {max_depth} must be at least 1")
+        self.interval, self.mode = interval, mode
+        self._plan = Plan(mode, max(1000, round(interval * 1e9)), threads, max_depth)
+        self._engine_name = engine
+        self._max_stacks = max_stacks
+        self._sink = sink
+        self._command = command
+        self._on_fork_child = on_fork_child
+        self._fresh_locks()
+        self._table = StackTable(max_stacks)
+        self._engine: Engine = make_engine(engine, self._plan, self._table)
+        self.running = False
+        """Whether samples are being taken."""
+        self.reset()
+
+    def _fresh_locks(self) -> None:
+        self._lifecycle = threading.RLock()
+        self._rows_lock = threading.RLock()
+        self._draining = False
+        self._stopped = threading.Event()
+        self._stopped.set()
+        self._wake = original("allocate_lock")()
+        self._helper_done = original("allocate_lock")()
+        self._helper_ident: int | None = None
+
+    def reset(self) -> None:
+        """Forget all samples. Allowed while running, too: counting then begins anew."""
+        with self._lifecycle:
+            running = self.running
+            if running:
+                self._engine.stop()
+            types = [SAMPLES]
+            types += [CPU] if self._plan.measures_cpu else []
+            types += [WALL] if self._plan.measures_wall else []
+            with self._rows_lock:
+                self._table.clear()
+                self._rows = ProfileBuilder(tuple(types), self._about_at_start())
+                self._window: int | None = None
+                self._window_ns = WINDOW_NS
+                self._samples = 0
+                self._helper_cost_ns = 0
+                self._started = self._ended = time.monotonic_ns()
+                self._process_cpu = self._process_cpu_end = time.process_time_ns()
+            self._engine = make_engine(self._engine_name, self._plan, self._table)
+            if running:
+                self._engine.start()
+
+    # -- start and stop ---------------------------------------------------------------------------------------------------------
+
+    def start(self, duration: float | None = 30.0) -> None:
+        """Begin to sample, for ``duration`` seconds (None: until ``stop``). Works in any thread once ``plopi.install()`` was called
+        in the main thread; otherwise, outside the main thread, a helper thread takes the samples. AlreadyRunning if one runs."""
+        if duration is not None and duration <= 0:
+            raise UsageError(f"a duration of {duration!r} s cannot be had: choose a positive one, or None for no end")
+        global _active
+        with self._lifecycle:
+            with _one_at_a_time:
+                if _active is not None:
+                    raise AlreadyRunning("this process is being profiled already: stop that profile first")
+                _active = self
+            try:
+                self.reset()
+                self._deadline = None if duration is None else time.monotonic() + duration
+                self._stopped.clear()
+                self.running = True
+                hooks.watch(self)
+                self._engine.start()
+                self._start_helper()
+            except BaseException:
+                self._engine.stop()
+                self._let_go()
+                raise
+
+    def stop(self) -> None:
+        """Stop sampling and finish the sink. Returns when both are done, and never waits for a tick; does nothing when not running."""
+        with self._lifecycle:
+            if not self.running:
+                return
+            self._engine.settle()
+            self._engine.stop()
+            self._ended = time.monotonic_ns()
+            self._process_cpu_end = time.process_time_ns()
+            self._let_go()
+            self._stop_helper()
+            self._drain()
+            if self._sink is not None:
+                self._sink.finish(self._rows)
+        self._stopped.set()
+
+    def _let_go(self) -> None:
+        global _active
+        self.running = False
+        hooks.unwatch()
+        if _active is self:
+            _active = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until sampling has stopped, at most ``timeout`` seconds; returns whether it has."""
+        return self._stopped.wait(timeout)
+
+    # -- results ----------------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Profile:
+        """What was sampled so far, as a profile of its own; sampling goes on."""
+        with self._rows_lock:
+            if self.running:
+                self._engine.settle()
+            self._drain()
+            return self._rows.build()
+
+    @property
+    def about(self) -> About:
+        """What is known of this profile by now."""
+        with self._rows_lock:
+            self._describe()
+            return self._rows.about
+
+    @property
+    def samples_taken(self) -> int:
+        """Ticks that were handled, and looks that the helper thread took."""
+        tally = self._engine.tally
+        if self.running:
+            self._engine.settle()
+        return tally.ticks + tally.by_helper
+
+    @property
+    def sample_time(self) -> float:
+        """Seconds spent taking samples."""
+        if self.running:
+            self._engine.settle()
+        return self._engine.tally.cost_ns / 1e9
+
+    @property
+    def stack_counts(self) -> dict[tuple[tuple[str, int, str], ...], int]:
+        """Counts by stack as in Plop: ``{((file, current line, function), ... leaf first): count}``.
+
+        A count is the weight in intervals (at least 1), so that one long call counts as long as it took.
+        """
+        profile = self.snapshot()
+        weights = profile.samples.weights[1] if len(profile.samples.weights) > 1 else profile.samples.weights[0]
+        sums: dict[int, int] = {}
+        for stack, weight in zip(profile.samples.stack, weights):
+            sums[stack] = sums.get(stack, 0) + weight
+        counts: dict[tuple[tuple[str, int, str], ...], int] = {}
+        for stack, weight in sums.items():
+            key = _plop_key(profile, stack)
+            counts[key] = counts.get(key, 0) + max(1, round(weight / self._plan.interval_ns))
+        return counts
+
+    # -- the helper thread ------------------------------------------------------------------------------------------------------
+
+    def _start_helper(self) -> None:
+        self._wake = original("allocate_lock")()
+        self._helper_done = original("allocate_lock")()
+        self._wake.acquire()
+        self._helper_done.acquire()
+        self._helper_ident = original("start_new_thread")(self._help, (self._wake, self._helper_done))
+
+    def _stop_helper(self) -> None:
+        ident, self._helper_ident = self._helper_ident, None
+        if ident is None:
+            return
+        self._wake.release()
+        if ident != threading.get_ident():
+            self._helper_done.acquire(True, JOIN_SECONDS)
+
+    def _help(self, wake: threading.Lock, done: threading.Lock) -> None:
+        """Poll the engine, drain, check, and keep the deadline, until ``wake`` can be had."""
+        began = time.thread_time_ns()
+        next_drain = time.monotonic() + 1.0
+        try:
+            wait = 0.0
+            while not wake.acquire(True, max(0.0, wait)):
+                wait = self._engine.poll()
+                now = time.monotonic()
+                if self._deadline is not None and now >= self._deadline:
+                    self.stop()
+                    return
+                if now >= next_drain:
+                    self._engine.check()
+                    self._engine.settle()
+                    self._helper_cost_ns = time.thread_time_ns() - began
+                    self._drain_and_flush()
+                    next_drain = now + max(1.0, self._window_ns / 1e9 / DRAINS_PER_WINDOW)
+                wait = min(wait, next_drain - now)
+                if self._deadline is not None:
+                    wait = min(wait, self._deadline - now)
+        finally:
+            self._helper_cost_ns = time.thread_time_ns() - began
+            done.release()
+
+    # -- rows -------------------------------------------------------------------------------------------------------------------
+
+    def _drain_and_flush(self) -> None:
+        with self._rows_lock:
+            self._drain()
+            if self._sink is not None and self.running:
+                self._sink.flush(self._rows)
+
+    def _drain(self) -> None:
+        with self._rows_lock:
+            if self._draining:  # a signal handler of the application, interrupting this very drain
+                return
+            self._draining = True
+            try:
+                if self._table.dirty:
+                    self._samples += self._table.drain(self._rows, self._current_window())
+                self._describe()
+            finally:
+                self._draining = False
+
+    def _current_window(self) -> int:
+        rows = self._rows
+        at = max(0, time.monotonic_ns() - self._started - 1)
+        if self._window is not None and at < rows.window_start[self._window] + rows.window_length[self._window]:
+            return self._window
+        if len(rows.window_start) >= MAX_WINDOWS:
+            rows.coarsen()
+            self._window_ns *= 2
+        self._window = rows.add_window(at // self._window_ns * self._window_ns, self._window_ns)
+        return self._window
+
+    def _about_at_start(self) -> About:
+        return About(
+            command=self._command if self._command is not None else " ".join(sys.argv),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            python=f"{platform.python_implementation()} {platform.python_version()}",
+            engine=self._engine.name,
+            mode=self.mode,
+            started_ns=time.time_ns(),
+            period_ns=self._plan.interval_ns,
+            complete=False,
+            process_start=_process_start(),
+        )
+
+    def _describe(self) -> None:
+        tally = self._engine.tally
+        now, cpu = time.monotonic_ns(), time.process_time_ns()
+        if not self.running:
+            now, cpu = self._ended, self._process_cpu_end
+        used = cpu - self._process_cpu
+        clock = used if self._plan.measures_cpu else now - self._started
+        taken = tally.ticks + tally.by_helper
+        notes = [*tally.notes]
+        if tally.by_helper and self._plan.mode != "wall":
+            notes.append(f"samples: {tally.ticks} from the timer, {tally.by_helper} from the helper thread")
+        if self._table.truncated:
+            notes.append(f"{self._table.truncated} samples went to <truncated>: more than {self._max_stacks} distinct stacks")
+        self._rows.describe(
+            duration_ns=now - self._started,
+            own_cost_ns=tally.cost_ns + self._helper_cost_ns,
+            process_cpu_ns=used,
+            ticks=taken,
+            ticks_lost=max(0, clock // self._plan.interval_ns - taken),
+            complete=not self.running,
+            notes=tuple(notes),
+        )
+
+    # -- what the process does --------------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        self._engine.pause()
+
+    def after_fork_in_parent(self) -> None:
+        self._engine.resume()
+
+    def after_fork_in_child(self) -> None:
+        """The child samples nothing until somebody starts a collector there; the file is the parent's."""
+        global _active, _one_at_a_time
+        _active = None
+        _one_at_a_time = threading.Lock()
+        self._fresh_locks()
+        self.running = False
+        self._engine.abandon()
+        self.reset()
+        if self._sink is not None:
+            self._sink.abandon()
+            self._sink = None
+        if self._on_fork_child is not None:
+            self._on_fork_child()
+
+    def before_exec(self) -> None:
+        self._engine.pause()
+        self._engine.settle()
+        self._drain_and_flush()
+
+    def after_failed_exec(self) -> None:
+        self._engine.resume()
+
+    def at_exit(self) -> None:
+        self.stop()
+
+
+def install() -> None:
+    """Put plopi's signal handler in, from the main thread: ``Collector.start`` then works in any thread. It does nothing until then."""
+    from plopi.collector.python_engine import install
+
+    install()
+
+
+def _process_start() -> str:
+    """Start time of this process in the kernel's words, "" where there is no procfs."""
+    try:
+        return Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _plop_key(profile: Profile, stack: int) -> tuple[tuple[str, int, str], ...]:
+    key = []
+    while stack >= 0:
+        location = profile.stacks.location[stack]
+        function = profile.locations.function[location]
+        key.append((profile.function_file(function), profile.locations.line[location], profile.function_name(function)))
+        stack = profile.stacks.parent[stack]
+    return tuple(key)

@@ -1,0 +1,188 @@
+"""The portable engine: a Python signal handler where it can run, a helper thread where it cannot."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+
+from plopi.collector import walk
+from plopi.collector.clock import Timer, in_main_thread, kernel_tick_ns
+from plopi.collector.engine import Plan, Tally
+from plopi.collector.stacks import StackTable
+from plopi.collector.wakeup import WakeupWatch
+
+LAZY = 10
+"""Intervals between two looks while the handler does its work."""
+MAX_SHARE = 0.02
+"""Part of a CPU that sampling may take before it is done less often."""
+RECURSION_MARGIN = 20
+
+
+class PythonEngine:
+    """See ``engine.Engine``."""
+
+    name = "python"
+
+    def __init__(self, plan: Plan, table: StackTable) -> None:
+        self.plan, self.table, self.tally = plan, table, Tally()
+        self._timer = Timer(plan.mode, walk.on_tick) if plan.measures_cpu else None
+        self._wakeup = WakeupWatch()
+        self._interval_ns = plan.interval_ns
+        self._sampler: walk.Sampler | None = None
+        self._armed = False
+        self._recursion_limit = 0
+        self._handled = self._used_ns = 0
+        self._lazy = True
+        self._next_wall = 0.0
+        self._costed = (0, 0)
+
+    # -- lifecycle --------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        tick = kernel_tick_ns()
+        if self._timer is not None and self._interval_ns < tick:
+            self.tally.note(f"interval raised from {self._interval_ns / 1e6:g} ms to {tick / 1e6:g} ms, the kernel's tick")
+            self._interval_ns = tick
+        timer = (self._timer.which, self._timer.signal) if self._timer is not None else None
+        sampler = walk.Sampler(self.table, self._interval_ns, timer, self.plan.threads, self.plan.max_depth)
+        self._sampler = sampler
+        for ident in sys._current_frames():
+            walk.adopt(sampler, ident)
+        self._recursion_limit = sys.getrecursionlimit() + RECURSION_MARGIN
+        sys.setrecursionlimit(self._recursion_limit)
+        gc.callbacks.append(walk.on_gc)
+        walk.switch(sampler)
+        if sys.gettrace() is not None or sys.getprofile() is not None:
+            self.tally.note("a debugger, coverage or another profiler was tracing: it sees plopi's handler")
+        if self._timer is not None:
+            self._wakeup.begin()
+            self._arm(self._timer.arm(self._interval_ns))
+
+    def _arm(self, refused: str | None) -> None:
+        self._armed = refused is None
+        if refused is not None:
+            self.tally.note(f"{refused}; sampled from a thread")
+
+    def stop(self) -> None:
+        sampler, self._sampler = self._sampler, None
+        if sampler is None:
+            return
+        self._count(sampler)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._timer is not None:
+            if self._armed:
+                self._timer.disarm()
+            self._armed = False
+            self._wakeup.end()
+        walk.switch(None)
+        if walk.on_gc in gc.callbacks:
+            gc.callbacks.remove(walk.on_gc)
+        if sys.getrecursionlimit() == self._recursion_limit:
+            sys.setrecursionlimit(self._recursion_limit - RECURSION_MARGIN)
+        if self._timer is not None:
+            self._timer.give_back()
+
+    def pause(self) -> None:
+        if self._armed and self._timer is not None:
+            self._timer.disarm()
+
+    def resume(self) -> None:
+        if self._armed and self._timer is not None:
+            self._arm(self._timer.rearm(self._interval_ns))
+
+    def abandon(self) -> None:
+        self._sampler = None
+        self._armed = False  # a fork clears the timers of the child
+        self._give_back()
+
+    # -- the helper thread ------------------------------------------------------------------------------------------------------
+
+    def poll(self) -> float:
+        sampler = self._sampler
+        if sampler is None:
+            return 1.0
+        sampler.helper = walk.get_ident()
+        wait = 1.0
+        if self.plan.measures_cpu:
+            wait = self._stand_in(sampler)
+        if self.plan.measures_wall:
+            now = time.monotonic()
+            if now >= self._next_wall:
+                walk.sample_wall(sampler)
+                self._next_wall = max(self._next_wall + self._interval_ns / 1e9, now)
+            wait = min(wait, max(0.0, self._next_wall - time.monotonic()))
+        return wait
+
+    def _stand_in(self, sampler: walk.Sampler) -> float:
+        """Sample where CPU time has moved and the handler has not run."""
+        used = time.process_time_ns() - time.thread_time_ns()
+        handled = sampler.ticks
+        if handled != self._handled and self._armed:
+            self._lazy = True
+        elif used - self._used_ns >= self._interval_ns:
+            self._lazy = False
+            if sampler.busy and not self._armed:
+                sampler.busy = False
+            walk.on_tick(0, None)
+        self._handled, self._used_ns = handled, used
+        return self._interval_ns / 1e9 * (LAZY if self._lazy and self._armed else 1)
+
+    def settle(self) -> None:
+        if self._sampler is not None:
+            if self.plan.measures_wall:
+                walk.settle_wall(self._sampler)
+            self._count(self._sampler)
+
+    def check(self) -> None:
+        sampler, timer = self._sampler, self._timer
+        if sampler is None:
+            return
+        if timer is not None and self._armed:
+            self._check_timer(sampler, timer)
+        self._govern(sampler)
+
+    def _check_timer(self, sampler: walk.Sampler, timer: Timer) -> None:
+        reason = None
+        if sampler.skipped_full:
+            reason = "the wakeup descriptor of the event loop was nearly full"
+        elif sampler.too_dear:
+            reason = "one sample took more than 20 ms"
+        elif sampler.errors_in_a_row >= walk.ERRORS_IN_A_ROW:
+            reason = f"the handler failed {sampler.errors} times ({sampler.last_error})"
+        else:
+            taken = timer.taken()
+            reason = f"sampling interrupted: {taken}" if taken else None
+            if taken and "handler" in taken:
+                timer.disarm()
+        if reason is not None:
+            self._arm(reason)
+
+    def _govern(self, sampler: walk.Sampler) -> None:
+        """Sample less often where sampling costs more than ``MAX_SHARE`` of a CPU."""
+        cost, passes = sampler.cost_ns - self._costed[0], sampler.passes - self._costed[1]
+        self._costed = (sampler.cost_ns, sampler.passes)
+        if passes < 3 or cost / passes <= MAX_SHARE * self._interval_ns:
+            return
+        self._interval_ns = int(cost / passes / MAX_SHARE)
+        sampler.interval_ns = self._interval_ns
+        self.tally.note(f"a sample cost {cost / passes / 1e6:.2g} ms: interval stretched to keep the cost within 2 %")
+        self.resume()
+
+    def _count(self, sampler: walk.Sampler) -> None:
+        self.tally.ticks, self.tally.by_helper = sampler.ticks, sampler.by_helper
+        self.tally.cost_ns, self.tally.errors = sampler.cost_ns, sampler.errors
+        if sampler.crowded:
+            self.tally.note("subinterpreters were running: only the main thread was sampled meanwhile")
+        if sampler.errors:
+            self.tally.note(f"{sampler.errors} samples failed, the last with {sampler.last_error}")
+
+
+def install() -> None:
+    """Put plopi's handlers in from the main thread, so that ``start`` works from any thread afterwards. They do nothing until then."""
+    if not in_main_thread():
+        return
+    for mode in ("cpu", "virtual"):
+        Timer(mode, walk.on_tick).install()

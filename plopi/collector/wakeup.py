@@ -1,0 +1,81 @@
+"""The application's wakeup file descriptor.
+
+Python's C-level handler writes a byte to it for every signal, ours too. An event loop that does not get round to reading would find
+it full, and the byte of a SIGTERM lost. So the handler asks before each sample whether there is room, and steps back where there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from typing import Any
+
+from plopi.collector.clock import in_main_thread
+
+UNKNOWN = -2
+
+
+class WakeupWatch:
+    """Knows the wakeup descriptor from ``begin`` to ``end`` by asking once and then watching ``signal.set_wakeup_fd``."""
+
+    def __init__(self) -> None:
+        self.descriptor = UNKNOWN
+        self.poller: select.poll | None = None
+        self._original = signal.set_wakeup_fd
+        self._watching = False
+
+    def begin(self) -> None:
+        self._original = signal.set_wakeup_fd
+        signal.set_wakeup_fd = self._watch
+        self._watching = True
+        if in_main_thread():
+            self.learn()
+
+    def end(self) -> None:
+        if self._watching and signal.set_wakeup_fd == self._watch:
+            signal.set_wakeup_fd = self._original
+        self._watching = False
+        self.poller = None
+        self.descriptor = UNKNOWN
+
+    def learn(self) -> None:
+        """Ask for the descriptor, in the main thread. It can only be read by setting another, which lasts a few microseconds;
+        what signals write meanwhile is passed on."""
+        self.descriptor = -1
+        reader, writer = os.pipe()
+        try:
+            os.set_blocking(reader, False)
+            os.set_blocking(writer, False)
+            present = self._original(writer, warn_on_full_buffer=False)
+            if present >= 0:
+                self._original(present, warn_on_full_buffer="trio" not in sys.modules)
+                try:
+                    os.write(present, os.read(reader, 4096))
+                except BlockingIOError:
+                    pass
+            else:
+                self._original(-1)
+            self._know(present)
+        except (OSError, ValueError):
+            pass
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+    def has_room(self) -> bool:
+        return self.poller is None or bool(self.poller.poll(0))
+
+    def _watch(self, fd: int, /, **options: Any) -> int:
+        before = self._original(fd, **options)
+        self._know(fd)
+        return before
+
+    def _know(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        poller = None
+        if descriptor >= 0:
+            poller = select.poll()
+            poller.register(descriptor, select.POLLOUT)
+        self.poller = poller

@@ -1,0 +1,475 @@
+"""Walking the stacks: the signal handler, and what the helper thread does in its stead.
+
+``on_tick`` is installed for good as the handler of a CPU timer's signal and does nothing while no sampler is at work. It runs between
+two bytecodes of the application, so it
+
+* calls no Python function: at the recursion limit of the application a call would raise RecursionError there;
+* takes no lock and does no I/O;
+* lets no exception of its own out, and keeps none of the application's back: another signal's handler may raise inside this one;
+* keeps no frame and no local variable alive beyond its end.
+
+**Weights.** A handler runs late where C code does not look for signals: all ticks of a long call are handled as one, at its end.
+Each tick stands for one interval of CPU time, and ticks that were pending all fell into the stretch that is seen now. How many they
+were follows from the CPU clocks: time since the last sample is added up in ``credit``, and whole intervals are taken from it, at least
+one as a tick has arrived. Counting the time since the last sample itself would give the time *before* the first pending tick
+to the wrong place: a short call just before a long one would hardly ever be seen. The ticks are shared out among the threads in the
+ratio of their own CPU clocks.
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+import signal
+import sys
+import threading
+import time
+from _thread import get_ident
+from collections.abc import Callable
+from time import clock_gettime_ns, perf_counter_ns, process_time_ns, thread_time_ns
+from types import CodeType, FrameType
+
+from plopi.collector.stacks import Cell, Record, StackTable
+
+MANY_THREADS = 8
+"""Beyond so many threads, those that were still are looked at only when CPU time is unaccounted for."""
+ALWAYS_LOOK = 16
+"""... and once in so many samples anyway."""
+STILL = 3
+"""Looks without any CPU time after which a thread counts as still."""
+GC_STRIDE = 8
+TOO_DEAR_NS = 20_000_000
+ERRORS_IN_A_ROW = 3
+OWN_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, NameError, OSError, RuntimeError, TypeError, ValueError)
+
+_pthread_clock: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", None)
+_swap_gc = sys.version_info < (3, 12)
+"""Before 3.12 a collection inside ``sys._current_frames`` could take its lock a second time."""
+
+
+def thread_clock(ident: int) -> int:
+    """Id of a living thread's CPU clock; only for an ident in ``sys._current_frames()``, with the GIL held since."""
+    if _pthread_clock is None:
+        return time.CLOCK_PROCESS_CPUTIME_ID
+    return _pthread_clock(ident)
+
+
+class Sampler:
+    """State of one sampling run. Plain attributes: the handler reads and writes them, nobody locks."""
+
+    def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
+        self.table = table
+        self.records = table.records
+        self.dirty = table.dirty
+        self.interval_ns = interval_ns
+        self.still_ns = interval_ns // 100
+        self.which, self.signum = timer or (-1, -1)
+        self.threads = threads
+        self.depths = range(max_depth)
+        self.codes: list[CodeType | None] = [None] * max_depth
+        self.lastis = [0] * max_depth
+        self.main = threading.main_thread().ident or 0
+        self.helper = -1
+        self.thread_names: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
+        self.interpreters = interpreter_lister()
+        self.crowded = False
+        self.poller: select.poll | None = None
+        self.learn: Callable[[], None] | None = None
+        self.busy = False
+        self.mixed = True
+        self.credit = 0
+        self.process = 0
+        self.ticks = self.passes = self.by_helper = 0
+        self.cost_ns = 0
+        self.skipped_full = self.too_dear = False
+        self.errors = self.errors_in_a_row = 0
+        self.last_error: str | None = None
+        self.wall_pass = time.monotonic_ns()
+        self.wall_process = 0
+        self.gc_began = self.gc_young = 0
+        self.gc_stride = 1
+
+
+_sampler: Sampler | None = None
+"""The one sampler of this process: the operating system gives a process one timer and one handler."""
+
+
+def switch(sampler: Sampler | None) -> None:
+    """Make ``sampler`` the one that ticks go to; None: ticks are ignored."""
+    global _sampler
+    _sampler = sampler
+
+
+def interpreter_lister() -> Callable[[], list[object]] | None:
+    """Lists the interpreters of the process, where interpreters with a GIL of their own can exist (3.12 on)."""
+    if sys.version_info < (3, 12):
+        return None
+    try:
+        if sys.version_info >= (3, 13):
+            import _interpreters as module
+        else:
+            import _xxsubinterpreters as module
+    except ImportError:
+        return None
+    lister: Callable[[], list[object]] = module.list_all
+    return lister
+
+
+def on_tick(signum: int, frame: FrameType | None) -> None:
+    """The signal handler. ``signum`` 0: called by the helper thread because the handler did not run."""
+    s = _sampler
+    if s is None or s.busy:
+        return
+    s.busy = True
+    try:
+        begin = perf_counter_ns()
+        me = get_ident()
+        if signum:
+            s.ticks += 1
+            if s.learn is not None:
+                s.learn()  # the one Python call: once per run that was started outside the main thread
+                s.learn = None
+            if s.poller is not None and not s.poller.poll(0):
+                signal.setitimer(s.which, 0)
+                s.skipped_full = True
+                return
+            if frame is not None and frame.f_code is GC_CODE:
+                return  # the collector's own callback will file this time
+            codes, lastis = s.codes, s.lastis
+        else:
+            codes, lastis = s.codes[:], s.lastis[:]
+        if s.interpreters is not None and len(s.interpreters()) > 1:
+            s.crowded = True
+            frames = {me: frame} if signum else {}
+        elif signum and not s.threads:
+            frames = {me: frame}
+        elif _swap_gc and gc.isenabled():
+            gc.disable()
+            try:
+                frames = sys._current_frames()
+            finally:
+                gc.enable()
+        else:
+            frames = sys._current_frames()
+        if signum:
+            frames[me] = frame
+        elif not s.threads:
+            frames = {s.main: frames.get(s.main)}
+        frames.pop(s.helper, None)
+
+        # who has moved, and by how much
+        records = s.records
+        still = s.still_ns
+        many = len(frames) > MANY_THREADS
+        moved = []
+        total = 0
+        mine = None
+        for sweep in (False, True) if many else (False,):
+            if sweep:
+                process = process_time_ns()
+                s.process += total
+                if process - s.process < still and s.passes % ALWAYS_LOOK:
+                    break
+                s.process = process
+            for ident, top in frames.items():
+                record = records.get(ident)
+                if record is None:
+                    record = Record()
+                    record.ident = ident
+                    record.clock = time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
+                    record.cpu = record.wall_cpu = record.quiet = record.gc_time = record.gc_debt = 0
+                    record.wall = s.wall_pass
+                    record.cell = record.overflow = None
+                    record.buckets = {}
+                    record.thread = -1
+                    thread = s.thread_names.get(ident)
+                    record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
+                    records[ident] = record
+                elif many and (record.quiet >= STILL) is not sweep:
+                    continue
+                try:
+                    now = clock_gettime_ns(record.clock)
+                except OSError:  # that thread is gone, another has its ident: begin a new record at the next sample
+                    del records[ident]
+                    continue
+                delta = now - record.cpu
+                if ident == me and signum:
+                    mine = record
+                if delta > still:
+                    record.quiet = 0
+                    moved.append((record, top, now, delta))
+                    total += delta
+                else:
+                    record.quiet += 1
+
+        # what the pending ticks are worth
+        worth = total
+        if not signum:
+            s.mixed = True
+            s.by_helper += 1
+        elif s.mixed:
+            s.mixed = False
+            s.credit = 0
+        else:
+            s.credit += total
+            worth = s.credit // s.interval_ns * s.interval_ns
+            if worth <= 0 and s.credit > -s.interval_ns:
+                worth = s.interval_ns
+            s.credit -= worth
+            if worth <= 0:
+                return
+
+        for record, top, now, delta in moved:
+            record.cpu = now
+            weight = delta * worth // total
+            if record.gc_debt:
+                debt = record.gc_debt if record.gc_debt < weight else weight
+                record.gc_debt -= debt
+                weight -= debt
+            if top is None:
+                continue
+            at = 0
+            for at in s.depths:
+                codes[at] = top.f_code
+                lastis[at] = top.f_lasti
+                top = top.f_back
+                if top is None:
+                    break
+            at += 1
+            key = tuple(lastis[:at])
+            seen = codes[:at]
+            buckets = record.buckets
+            bucket = buckets.get(key)
+            found = None
+            if bucket is None:
+                bucket = buckets[key] = []
+            else:
+                for cell in bucket:
+                    if cell.codes == seen:
+                        found = cell
+                        break
+            if found is None:
+                table = s.table
+                if table.cells < table.max_stacks:
+                    table.cells += 1
+                    found = Cell()
+                    found.codes = seen
+                    found.lastis = key
+                    bucket.append(found)
+                else:
+                    table.truncated += 1
+                    if not bucket:
+                        del buckets[key]
+                    found = record.overflow
+                    if found is None:
+                        found = record.overflow = Cell()
+                        found.codes = found.lastis = ()
+                if found.codes is seen or not found.codes:
+                    found.count = found.cpu = found.wall = 0
+                    found.record = record
+                    found.gc = False
+                    found.cut = top is not None
+                    found.stack = None
+            count = found.count
+            found.count = count + 1
+            found.cpu += weight
+            if not count:
+                s.dirty.append(found)
+        s.passes += 1
+        s.errors_in_a_row = 0
+        cost = perf_counter_ns() - begin
+        s.cost_ns += cost
+        if mine is not None:
+            mine.cpu += cost  # this very sample is not the application's doing
+            if cost > TOO_DEAR_NS and time.thread_time_ns() - mine.cpu + cost > TOO_DEAR_NS:
+                signal.setitimer(s.which, 0)
+                s.too_dear = True
+    except OWN_ERRORS as error:
+        trace = error.__traceback__
+        if trace is not None and trace.tb_next is not None:
+            raise  # somebody else's signal handler, interrupting this one
+        s.errors += 1
+        s.errors_in_a_row += 1
+        s.last_error = repr(error)
+        if s.errors_in_a_row >= ERRORS_IN_A_ROW and signum:
+            signal.setitimer(s.which, 0)
+    finally:
+        s.busy = False
+
+
+def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
+    """A record for a thread that is seen for the first time; its CPU time counts from ``cpu`` (None: from now on)."""
+    record = Record()
+    record.ident = ident
+    record.clock = thread_clock(ident)
+    record.cpu = record.wall_cpu = clock_gettime_ns(record.clock) if cpu is None else cpu
+    record.wall = s.wall_pass
+    record.quiet = record.gc_time = record.gc_debt = 0
+    record.cell = record.overflow = None
+    record.buckets = {}
+    record.thread = -1
+    thread = s.thread_names.get(ident)
+    record.name = "" if thread is None else thread.name
+    s.records[ident] = record
+    return record
+
+
+def cell_of(s: Sampler, record: Record, frame: FrameType, in_gc: bool = False) -> Cell:
+    """The cell of a thread's stack, made if need be. Not for the signal handler."""
+    codes, lastis = [], []
+    walked: FrameType | None = frame
+    for _ in s.depths:
+        codes.append(walked.f_code)
+        lastis.append(walked.f_lasti)
+        walked = walked.f_back
+        if walked is None:
+            break
+    key = (-1, *lastis) if in_gc else tuple(lastis)
+    bucket = record.buckets.setdefault(key, [])
+    for cell in bucket:
+        if cell.codes == codes:
+            return cell
+    table = s.table
+    if table.cells >= table.max_stacks:
+        table.truncated += 1
+        if record.overflow is None:
+            record.overflow = _new_cell(record, [], (), False, False)
+        return record.overflow
+    table.cells += 1
+    cell = _new_cell(record, codes, tuple(lastis), in_gc, walked is not None)
+    bucket.append(cell)
+    return cell
+
+
+def _new_cell(record: Record, codes: list[CodeType], lastis: tuple[int, ...], in_gc: bool, cut: bool) -> Cell:
+    cell = Cell()
+    cell.count = cell.cpu = cell.wall = 0
+    cell.record, cell.codes, cell.lastis = record, codes, lastis
+    cell.gc, cell.cut, cell.stack = in_gc, cut, None
+    return cell
+
+
+def add(s: Sampler, cell: Cell, count: int, cpu: int, wall: int) -> None:
+    """Add to a cell; the count is read and written in one straight line, see ``stacks``."""
+    before = cell.count
+    cell.count = before + count
+    cell.cpu += cpu
+    cell.wall += wall
+    if not before:
+        s.dirty.append(cell)
+
+
+def sample_wall(s: Sampler) -> None:
+    """One look at all threads by wall time, on the helper thread.
+
+    A thread whose CPU clock stands still has not moved: the time goes to the stack it was last seen in, which is not walked
+    again. Among many threads the still ones are not even asked, and get their time when they move or when ``settle_wall`` runs.
+    """
+    now = time.monotonic_ns()
+    if s.interpreters is not None and len(s.interpreters()) > 1:
+        s.crowded = True
+        return
+    frames = sys._current_frames()
+    frames.pop(s.helper, None)
+    if not s.threads:
+        frames = {s.main: frames[s.main]} if s.main in frames else {}
+    many = len(frames) > MANY_THREADS
+    process = process_time_ns() - time.thread_time_ns() if many else 0
+    spent = 0
+    for sweep in (False, True) if many else (False,):
+        if sweep:
+            unexplained = process - s.wall_process - spent
+            s.wall_process += spent
+            if unexplained < s.still_ns and s.passes % ALWAYS_LOOK:
+                break
+            s.wall_process = process
+        for ident, top in frames.items():
+            record = s.records.get(ident)
+            if record is None:
+                record = adopt(s, ident, 0)
+            elif many and (record.quiet >= STILL) is not sweep:
+                continue
+            spent += _look(s, record, top, now)
+    s.wall_pass = now
+    s.passes += 1
+    s.by_helper += 1
+
+
+def _look(s: Sampler, record: Record, top: FrameType, now: int) -> int:
+    """Wall time of one thread; returns the CPU time it used since the last look."""
+    try:
+        cpu = clock_gettime_ns(record.clock)
+    except OSError:
+        del s.records[record.ident]
+        _settle(s, record)
+        record = adopt(s, record.ident, 0)
+        cpu = clock_gettime_ns(record.clock)
+    used = cpu - record.wall_cpu
+    if record.cell is not None and not used:
+        record.quiet += 1
+        if now > record.wall:
+            add(s, record.cell, max(1, round((now - record.wall) / s.interval_ns)), 0, now - record.wall)
+    else:
+        _settle(s, record)
+        record.quiet = 0
+        record.cell = cell_of(s, record, top)
+        add(s, record.cell, 1, 0, now - record.wall)
+    record.wall, record.wall_cpu = now, cpu
+    return used
+
+
+def _settle(s: Sampler, record: Record) -> None:
+    """File the time for which a still thread was not asked."""
+    if record.cell is not None and s.wall_pass > record.wall:
+        since = s.wall_pass - record.wall
+        add(s, record.cell, max(1, round(since / s.interval_ns)), 0, since)
+        record.wall = s.wall_pass
+
+
+def settle_wall(s: Sampler) -> None:
+    """Give every still thread its time up to the last look, and forget threads that are gone."""
+    alive = sys._current_frames() if s.interpreters is None or len(s.interpreters()) == 1 else s.records
+    for ident, record in list(s.records.items()):
+        _settle(s, record)
+        if ident not in alive:
+            del s.records[ident]
+
+
+def on_gc(phase: str, info: dict[str, int]) -> None:
+    """``gc.callbacks`` entry: time in the cyclic garbage collector, filed under whoever triggered it once it makes an interval.
+
+    The youngest generation is collected so often that reading the clock each time would be felt: one in ``GC_STRIDE`` stands for all.
+    """
+    s = _sampler
+    if s is None:
+        return
+    if phase == "start":
+        s.gc_stride = 1
+        if not info["generation"]:
+            s.gc_young += 1
+            if s.gc_young % GC_STRIDE:
+                return
+            s.gc_stride = GC_STRIDE
+        s.gc_began = thread_time_ns()
+        return
+    if not s.gc_began:
+        return
+    spent = (thread_time_ns() - s.gc_began) * s.gc_stride
+    s.gc_began = 0
+    record = s.records.get(get_ident())
+    if record is None:
+        return
+    record.gc_time += spent
+    if record.gc_time >= s.interval_ns:
+        _file_gc(s, record, sys._getframe(1))
+
+
+GC_CODE = on_gc.__code__
+
+
+def _file_gc(s: Sampler, record: Record, trigger: FrameType) -> None:
+    weight = record.gc_time
+    record.gc_time = 0
+    cpu, wall = (weight, 0) if s.which >= 0 else (0, weight)
+    record.gc_debt += cpu
+    add(s, cell_of(s, record, trigger, in_gc=True), 1, cpu, wall)
