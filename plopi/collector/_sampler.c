@@ -1,0 +1,581 @@
+/* plopi's native engine: the signal handler itself walks the frames of the thread that burned the CPU.
+
+   THE HANDLER'S CONTRACT (`on_signal` and everything it calls: `take_sample`, `walk`, the pool's producers)
+   - It runs on any thread, at any instruction, with or without the GIL, also inside malloc and inside the interpreter.
+   - It allocates nothing, takes no lock, waits for nothing, writes no memory but its own sample, the thread's own `self` and
+     lock-free counters, and touches no reference count.
+   - Its system calls are clock_gettime, gettid and rt_sigprocmask (with arguments that change nothing). Of Python's API it calls
+     PyGILState_GetThisThreadState and PyThreadState_GetUnchecked: one read of a thread-specific value each.
+   - Its work is bounded: MAX_DEPTH frames, POOL_TRIES attempts.
+   - It follows no pointer that it has not checked (_sampler_walk.h), so a frame that is being pushed or popped costs a sample, no more.
+   - errno is what it was. SA_RESTART: the interrupted call goes on. SA_ONSTACK: a program's signal stack is used where it has one.
+   - A thread state outlives the handler on its own thread: CPython clears the thread-specific value before it frees the state
+     (Python/pystate.c, tstate_delete_common). Other threads' states go at finalisation, before which sampling must have stopped.
+
+   Code pointers lie in samples until the drain, with the GIL, turns them into names. Whenever a code object is about to die, what
+   is waiting is drained first (`code_dies`): no pointer in the pool ever outlives its object. A thread that is inside the handler
+   meanwhile does not hold the GIL, so its chain stands still and owns all its code objects: the dying one is not among them. */
+
+#define _GNU_SOURCE
+#include "_sampler_tables.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+
+enum { CPU_CLOCK = 1, WALL_CLOCK = 2 };
+enum { OFF, ON };
+
+#define SIGNAL SIGPROF
+#define MAX_BASES 4096
+#define COST_EVERY 16 /* one sample in so many is timed */
+
+typedef struct {
+    int32_t tid;
+    uint64_t cpu_ns;
+} Base; /* a thread's CPU clock when sampling began */
+
+typedef struct {
+    uint32_t session; /* which `session.number` the rest belongs to */
+    uint32_t thread;
+    int32_t tid;
+    uint32_t born_since; /* no base: the thread is younger than the session */
+    uint64_t cpu_ns;     /* its CPU clock at its last sample */
+} Self;
+
+/* initial-exec: read by an offset from the thread pointer; the general model may call malloc at a thread's first access */
+static __thread Self self __attribute__((tls_model("initial-exec")));
+static __thread int ignored __attribute__((tls_model("initial-exec")));
+
+static struct {
+    _Atomic int state;
+    _Atomic int inside; /* handlers that are running */
+    _Atomic uint32_t threads;
+    uint32_t number; /* counts sessions; changes only while no handler runs */
+    int clocks, max_depth;
+    PyInterpreterState *interp;
+    Base bases[MAX_BASES];
+    unsigned base_count;
+    struct sigaction former;
+    /* counters, reset at start */
+    _Atomic uint64_t ticks, lost, torn, foreign, ignored, frameless, timed, timed_ns;
+    _Atomic uint64_t foreign_ns; /* CPU time of threads that Python does not know */
+} session;
+
+static Pool pool;
+static Tables tables;
+static int tables_live;
+static uint64_t began_cpu_ns; /* the process's CPU clock at start */
+
+#define COUNT(counter) atomic_fetch_add_explicit(&session.counter, 1, memory_order_relaxed)
+#define READ(counter) atomic_load_explicit(&session.counter, memory_order_relaxed)
+
+static inline uint64_t read_clock(clockid_t clock) {
+    struct timespec now;
+    return clock_gettime(clock, &now) == 0 ? (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec : 0;
+}
+
+/* The CPU clock of any thread of this process by its number in the kernel: what pthread_getcpuclockid makes of a pthread_t, without
+   the pthread_t, which may not be used once its thread has ended. */
+static inline clockid_t clock_of_thread(int32_t tid) {
+    return (clockid_t)((~(unsigned)tid << 3) | 6u);
+}
+
+/* -- the handler ------------------------------------------------------------------------------------------------------- */
+
+static void begin_thread(void) {
+    self.session = session.number;
+    self.thread = atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed);
+    self.tid = (int32_t)syscall(SYS_gettid);
+    self.cpu_ns = 0;
+    self.born_since = 1;
+    for (unsigned i = 0; i < session.base_count; i++) {
+        if (session.bases[i].tid == self.tid) {
+            self.cpu_ns = session.bases[i].cpu_ns;
+            self.born_since = 0;
+            return;
+        }
+    }
+}
+
+static void take_sample(void) {
+    COUNT(ticks);
+    if (ignored) {
+        COUNT(ignored);
+        return;
+    }
+    if (self.session != session.number) {
+        begin_thread();
+    }
+    uint64_t now = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    if (now < self.cpu_ns) { /* the kernel gave an ended thread's number to this one */
+        self.cpu_ns = 0;
+        self.born_since = 1;
+    }
+    PyThreadState *thread = PyGILState_GetThisThreadState();
+    if (thread == NULL || thread->interp != session.interp) {
+        COUNT(foreign);
+        atomic_fetch_add_explicit(&session.foreign_ns, now - self.cpu_ns, memory_order_relaxed);
+        self.cpu_ns = now;
+        return;
+    }
+    Sample *sample = pool_take(&pool);
+    if (sample == NULL) {
+        COUNT(lost); /* its time goes to the thread's next sample */
+        return;
+    }
+    sample->flags = 0;
+    int depth = walk(thread, sample, session.max_depth);
+    if (depth <= 0) {
+        pool_give_back(&pool, sample);
+        if (depth == TORN) {
+            COUNT(torn);
+        } else {
+            COUNT(frameless);
+        }
+        return;
+    }
+    if (collecting_garbage(session.interp) && running_thread_state() == thread) {
+        sample->flags |= IN_GC;
+    }
+    if (self.born_since) {
+        sample->flags |= FIRST;
+        self.born_since = 0;
+    }
+    sample->thread = self.thread;
+    sample->tid = self.tid;
+    sample->ident = thread->thread_id;
+    sample->entry = -1;
+    sample->cpu_ns = now - self.cpu_ns;
+    sample->wall_ns = sample->idle_ns = 0;
+    self.cpu_ns = now;
+    pool_publish(&pool, sample);
+    if (READ(ticks) % COST_EVERY == 0) {
+        COUNT(timed);
+        atomic_fetch_add_explicit(&session.timed_ns, read_clock(CLOCK_THREAD_CPUTIME_ID) - now, memory_order_relaxed);
+    }
+}
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+    (void)number;
+    (void)context;
+    int former_errno = errno;
+    atomic_fetch_add(&session.inside, 1);
+    if (atomic_load(&session.state) == ON && info->si_code == SI_KERNEL) {
+        take_sample();
+    }
+    atomic_fetch_sub(&session.inside, 1);
+    errno = former_errno;
+}
+
+/* -- the drain, with the GIL ------------------------------------------------------------------------------------------- */
+
+/* CPU time of the process per tick so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
+   that lives for a tenth of an interval is met once in ten times, and must then stand for the ten. */
+static uint64_t mean_spacing(void) {
+    uint64_t ticks = READ(ticks);
+    return ticks ? (read_clock(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns) / ticks : 0;
+}
+
+static void file_sample(const Sample *sample, uint64_t spacing) {
+    uint32_t node = stack_of(&tables, sample);
+    if (node == NO_ROW) {
+        return;
+    }
+    uint32_t thread = thread_row(&tables, sample);
+    uint64_t cpu_ns = sample->flags & FIRST ? spacing : sample->cpu_ns;
+    if (thread == NO_ROW || add_weights(&tables, bounded(&tables, node), thread, 1, cpu_ns, sample->wall_ns) < 0) {
+        tables.dropped++;
+    }
+}
+
+static void drain_pool(void) {
+    if (!pool_has_ready(&pool)) {
+        return;
+    }
+    uint64_t spacing = mean_spacing();
+    for (uint32_t index = pool_take_ready(&pool); index != 0;) {
+        Sample *sample = &pool.samples[index - 1];
+        index = atomic_load_explicit(&sample->next, memory_order_relaxed);
+        file_sample(sample, spacing);
+        pool_give_back(&pool, sample);
+    }
+}
+
+static void code_dies(PyCodeObject *code) {
+    if (tables_live) {
+        drain_pool();
+        forget_code(&tables, code);
+    }
+}
+
+#ifdef HAS_CODE_WATCHERS
+static int watcher = -1;
+
+static int on_code_event(PyCodeEvent event, PyCodeObject *code) {
+    if (event == PY_CODE_EVENT_DESTROY) {
+        code_dies(code);
+    }
+    return 0;
+}
+
+static int watch_code(void) {
+    if (watcher < 0) {
+        watcher = PyCode_AddWatcher(on_code_event);
+    }
+    return watcher < 0 ? -1 : 0;
+}
+
+static void unwatch_code(void) {
+    if (watcher >= 0 && PyCode_ClearWatcher(watcher) == 0) {
+        watcher = -1;
+    }
+    PyErr_Clear();
+}
+#else
+static destructor code_dealloc;
+
+static void on_code_dealloc(PyObject *code) {
+    code_dies((PyCodeObject *)code);
+    code_dealloc(code);
+}
+
+static int watch_code(void) {
+    if (PyCode_Type.tp_dealloc != on_code_dealloc) {
+        code_dealloc = PyCode_Type.tp_dealloc;
+        PyCode_Type.tp_dealloc = on_code_dealloc;
+    }
+    return 0;
+}
+
+static void unwatch_code(void) {
+    if (PyCode_Type.tp_dealloc == on_code_dealloc) { /* else somebody wrapped it after us, and goes on calling us */
+        PyCode_Type.tp_dealloc = code_dealloc;
+    }
+}
+#endif
+
+/* -- start and stop ---------------------------------------------------------------------------------------------------- */
+
+/* CPU clocks of the threads there are, so that a thread's first sample weighs what it did since the start. */
+static void note_bases(void) {
+    session.base_count = 0;
+    for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL && session.base_count < MAX_BASES;
+         thread = PyThreadState_Next(thread)) {
+        int32_t tid = (int32_t)thread->native_thread_id;
+        if (tid != 0) {
+            session.bases[session.base_count++] = (Base){tid, read_clock(clock_of_thread(tid))};
+        }
+    }
+}
+
+static void arm(uint64_t interval_ns) {
+    struct itimerval timer = {{0, 0}, {0, 0}};
+    timer.it_interval.tv_sec = (time_t)(interval_ns / 1000000000u);
+    timer.it_interval.tv_usec = (suseconds_t)(interval_ns % 1000000000u / 1000u);
+    timer.it_value = timer.it_interval;
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+/* No handler runs once this returns, and none will until the next start. */
+static void wait_for_handlers(void) {
+    struct timespec moment = {0, 50000};
+    for (int i = 0; atomic_load(&session.inside) > 0; i++) {
+        if (i < 100) {
+            sched_yield();
+        } else {
+            nanosleep(&moment, NULL);
+        }
+    }
+}
+
+static void forget_in_child(void) {
+    if (atomic_exchange(&session.state, OFF) == ON) {
+        sigaction(SIGNAL, &session.former, NULL);
+    }
+    atomic_store(&session.inside, 0);
+    tables_live = 0; /* another thread may have been at them; they stay behind */
+    memset(&tables, 0, sizeof tables);
+    if (pool.samples != NULL) {
+        pool_clear(&pool);
+    }
+}
+
+static PyObject *raise_os_error(void) {
+    return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory)\n--\n\n"
+                        "Begin to sample. Raises RuntimeError where SIGPROF or its timer is somebody else's.");
+
+static PyObject *sampler_start(PyObject *module, PyObject *args) {
+    (void)module;
+    int clocks, max_depth;
+    unsigned long long interval_ns;
+    unsigned int max_stacks;
+    PyObject *own_directory;
+    if (!PyArg_ParseTuple(args, "iKiIU", &clocks, &interval_ns, &max_depth, &max_stacks, &own_directory)) {
+        return NULL;
+    }
+    if (atomic_load(&session.state) == ON || tables_live) {
+        PyErr_SetString(PyExc_RuntimeError, "the native engine runs already: stop it and take its last rows first");
+        return NULL;
+    }
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_RuntimeError, "the native engine samples the main interpreter: start it there");
+        return NULL;
+    }
+    struct sigaction present;
+    struct itimerval timer;
+    if (sigaction(SIGNAL, NULL, &present) < 0 || getitimer(ITIMER_PROF, &timer) < 0) {
+        return raise_os_error();
+    }
+    if (((present.sa_flags & SA_SIGINFO) || (present.sa_handler != SIG_DFL && present.sa_handler != SIG_IGN)) ||
+        timer.it_value.tv_sec || timer.it_value.tv_usec) {
+        PyErr_SetString(PyExc_RuntimeError, "SIGPROF or its timer is in use by somebody else");
+        return NULL;
+    }
+    if (pool_open(&pool) < 0) {
+        return raise_os_error();
+    }
+    if (tables_open(&tables, max_stacks, own_directory) < 0 || watch_code() < 0) {
+        return NULL;
+    }
+    tables_live = 1;
+    atomic_store(&session.threads, 0);
+    session.number++;
+    session.clocks = clocks;
+    session.max_depth = max_depth < 1 ? 1 : max_depth > MAX_DEPTH ? MAX_DEPTH : max_depth;
+    session.interp = PyInterpreterState_Main();
+    _Atomic uint64_t *counters[] = {&session.ticks,     &session.lost,  &session.torn,     &session.foreign,   &session.ignored,
+                                    &session.frameless, &session.timed, &session.timed_ns, &session.foreign_ns};
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
+        atomic_store(counters[i], 0);
+    }
+    note_bases();
+    began_cpu_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    atomic_store(&session.state, ON);
+    sigaction(SIGNAL, &action, &session.former);
+    if (clocks & CPU_CLOCK) {
+        arm(interval_ns);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(stop_doc, "stop()\n--\n\nNo more samples; the signal's former action is back. What was sampled can still be taken. Idempotent.");
+
+static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (atomic_exchange(&session.state, OFF) == ON) {
+        struct sigaction present, ignore = {.sa_handler = SIG_IGN};
+        if (sigaction(SIGNAL, NULL, &present) == 0 && (present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_signal) {
+            arm(0);
+            /* to ignore a signal discards what is pending of it: so none is left that the former action could meet */
+            sigaction(SIGNAL, &ignore, NULL);
+            sigaction(SIGNAL, &session.former, NULL);
+        }
+        wait_for_handlers();
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(pause_doc, "pause()\n--\n\nDisarm the timer.");
+
+static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (atomic_load(&session.state) == ON) {
+        arm(0);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(resume_doc, "resume(interval_ns)\n--\n\nArm the timer again.");
+
+static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
+    (void)module;
+    unsigned long long interval_ns = PyLong_AsUnsignedLongLong(interval);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    if (atomic_load(&session.state) == ON && (session.clocks & CPU_CLOCK)) {
+        arm(interval_ns);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(is_ours_doc, "is_ours()\n--\n\nWhether signal and timer are still as start() set them.");
+
+static PyObject *sampler_is_ours(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    struct sigaction present;
+    struct itimerval timer;
+    int ours = sigaction(SIGNAL, NULL, &present) == 0 && (present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_signal &&
+               getitimer(ITIMER_PROF, &timer) == 0 &&
+               (!(session.clocks & CPU_CLOCK) || timer.it_interval.tv_sec || timer.it_interval.tv_usec);
+    return PyBool_FromLong(ours);
+}
+
+PyDoc_STRVAR(ignore_thread_doc, "ignore_thread()\n--\n\nNever sample the calling thread: it is plopi's own.");
+
+static PyObject *sampler_ignore_thread(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    ignored = 1;
+    Py_RETURN_NONE;
+}
+
+/* -- handing over ------------------------------------------------------------------------------------------------------ */
+
+static PyObject *rows_from(const Column *column, size_t begin) {
+    return column->count > begin ? PyBytes_FromStringAndSize(column->rows + begin * column->width, (Py_ssize_t)((column->count - begin) * column->width))
+                                 : PyBytes_FromStringAndSize(NULL, 0);
+}
+
+PyDoc_STRVAR(take_doc,
+             "take()\n--\n\n"
+             "Drain, and hand over what is new: (functions [(name, file, line)], locations 'Ii' (function, line), nodes 'II' (parent,\n"
+             "location), sums 'IIQQQ' (node, thread, count, cpu_ns, wall_ns), threads 'QQq' (number, ident, tid)), the last four as bytes\n"
+             "of rows. Ids of functions, locations and nodes go on from call to call; sums and threads begin anew each time.");
+
+static PyObject *sampler_take(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    if (!tables_live) {
+        PyErr_SetString(PyExc_RuntimeError, "the native engine has not been started");
+        return NULL;
+    }
+    drain_pool();
+    /* bytes are no containers: making them starts no collection, so no code object dies until all columns are copied */
+    PyObject *locations = rows_from(&tables.locations, tables.locations_told), *nodes = rows_from(&tables.nodes, tables.nodes_told);
+    PyObject *sums = rows_from(&tables.sums, 0), *threads = rows_from(&tables.threads, 0);
+    PyObject *functions = NULL;
+    if (locations != NULL && nodes != NULL && sums != NULL && threads != NULL) {
+        size_t first = tables.functions_told, count = tables.functions.count - first;
+        tables.functions_told = tables.functions.count;
+        tables.locations_told = tables.locations.count;
+        tables.nodes_told = tables.nodes.count;
+        tables.sums.count = tables.threads.count = 0;
+        map_clear(&tables.sum_rows);
+        map_clear(&tables.thread_rows);
+        functions = PyList_New((Py_ssize_t)count);
+        for (size_t i = 0; functions != NULL && i < count; i++) {
+            Function *row = ROW(tables.functions, Function, first + i);
+            PyObject *entry = Py_BuildValue("(OOi)", row->name, row->file, row->line);
+            if (entry == NULL) {
+                Py_CLEAR(functions);
+                break;
+            }
+            PyList_SET_ITEM(functions, (Py_ssize_t)i, entry);
+        }
+    }
+    if (functions == NULL) {
+        Py_XDECREF(locations);
+        Py_XDECREF(nodes);
+        Py_XDECREF(sums);
+        Py_XDECREF(threads);
+        return NULL;
+    }
+    return Py_BuildValue("(NNNNN)", functions, locations, nodes, sums, threads);
+}
+
+PyDoc_STRVAR(close_doc, "close()\n--\n\nStop, and let go of the tables and of the hook on code objects.");
+
+static PyObject *sampler_close(PyObject *module, PyObject *unused) {
+    Py_DECREF(sampler_stop(module, unused));
+    if (tables_live) {
+        tables_live = 0;
+        for (uint32_t index = pool_take_ready(&pool); index != 0;) {
+            Sample *sample = &pool.samples[index - 1];
+            index = atomic_load_explicit(&sample->next, memory_order_relaxed);
+            pool_give_back(&pool, sample);
+        }
+        tables_free(&tables);
+    }
+    unwatch_code();
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(counters_doc, "counters()\n--\n\nWhat was counted since start(), by name.");
+
+static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    uint64_t timed = READ(timed);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
+                         "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
+                         timed ? READ(timed_ns) / timed * READ(ticks) : 0, "strange", tables.strange, "dropped", tables.dropped, "over",
+                         tables.over);
+}
+
+/* -- for the self-test -------------------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(probe_doc, "probe()\n--\n\n"
+                        "The calling thread's stack as a handler would see it now: [(code, unit)], leaf first; None where the chain is not whole.");
+
+static PyObject *sampler_probe(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    Sample *sample = calloc(1, sizeof *sample);
+    if (sample == NULL) {
+        return PyErr_NoMemory();
+    }
+    int depth = walk(PyGILState_GetThisThreadState(), sample, MAX_DEPTH);
+    PyObject *frames = depth == TORN ? Py_NewRef(Py_None) : PyList_New(0);
+    for (int i = 0; i < depth && frames != NULL; i++) {
+        uintptr_t pointer = (uintptr_t)(sample->code[i] & ~UINT64_C(7));
+        if (is_code(pointer) && code_is_stand_in((PyCodeObject *)pointer)) {
+            continue;
+        }
+        PyObject *entry = Py_BuildValue("(Oi)", is_code(pointer) ? (PyObject *)pointer : Py_None, sample->unit[i]);
+        if (entry == NULL || PyList_Append(frames, entry) < 0) {
+            Py_CLEAR(frames);
+        }
+        Py_XDECREF(entry);
+    }
+    free(sample);
+    return frames;
+}
+
+static PyMethodDef methods[] = {
+    {"start", sampler_start, METH_VARARGS, start_doc},
+    {"stop", sampler_stop, METH_NOARGS, stop_doc},
+    {"pause", sampler_pause, METH_NOARGS, pause_doc},
+    {"resume", sampler_resume, METH_O, resume_doc},
+    {"is_ours", sampler_is_ours, METH_NOARGS, is_ours_doc},
+    {"ignore_thread", sampler_ignore_thread, METH_NOARGS, ignore_thread_doc},
+    {"take", sampler_take, METH_NOARGS, take_doc},
+    {"close", sampler_close, METH_NOARGS, close_doc},
+    {"counters", sampler_counters, METH_NOARGS, counters_doc},
+    {"probe", sampler_probe, METH_NOARGS, probe_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "plopi.collector._sampler", "The native engine's C part: see plopi.collector.native.", -1, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__sampler(void) {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "plopi's native engine works in the main interpreter only");
+        return NULL;
+    }
+    static int fork_hook;
+    if (!fork_hook && pthread_atfork(NULL, NULL, forget_in_child) == 0) {
+        fork_hook = 1;
+    }
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL || PyModule_AddIntConstant(module, "BUILT_FOR", PY_VERSION_HEX) < 0 ||
+        PyModule_AddIntMacro(module, MAX_DEPTH) < 0 || PyModule_AddIntMacro(module, POOL_SAMPLES) < 0 ||
+        PyModule_AddIntMacro(module, CPU_CLOCK) < 0 || PyModule_AddIntMacro(module, WALL_CLOCK) < 0) {
+        Py_XDECREF(module);
+        return NULL;
+    }
+    return module;
+}

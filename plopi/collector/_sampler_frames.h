@@ -1,0 +1,135 @@
+/* Everything that differs between the CPythons whose frames the sampler walks, and why it is so in each.
+
+   What the walk relies on, and where CPython's source shows it (file names are of the CPython tree):
+
+   - A thread's frames hang on its thread state: 3.11 and 3.12 on `tstate->cframe->current_frame`, where the _PyCFrame lives
+     on the C stack of the running _PyEval_EvalFrameDefault (Python/ceval.c, "Push frame"); from 3.13 on `tstate->current_frame`.
+   - `previous` leads to the caller. Each evaluation that C code starts has an *entry*: 3.11 marks the frame itself
+     (`is_entry`); from 3.12 a frame of no code lies on the C stack between caller and callee (`entry_frame`, owner
+     FRAME_OWNED_BY_CSTACK; 3.14 calls it FRAME_OWNED_BY_INTERPRETER). The root-most frame is always an entry, whose `previous`
+     is NULL; 3.15 puts one more below it, in the thread state (FRAME_OWNED_BY_THREAD_STATE).
+   - The code object is `f_code` (3.11, 3.12), `f_executable` (3.13), and from 3.14 a tagged reference of that name
+     (Include/internal/pycore_stackref.h): the low bits tell only whether the frame counts as an owner.
+   - The saved instruction is the code unit before the next one (3.11, 3.12: `prev_instr`, stored at the start of every
+     instruction by INSTRUCTION_START) or the one being executed (3.13 on: `instr_ptr`). Either lies within the
+     instruction or its inline cache, so either gives the line; it is one less than the first unit in a frame that has not begun.
+   - A frame is unlinked before it is cleared (gh-99729, in 3.11.1, 3.12 and later), so a linked frame holds its code object.
+     The one exception is RETURN_GENERATOR, which pops the frame from the data stack a few instructions before it unlinks it:
+     such a frame lies at or above `datastack_top`, which is how the walk knows it. */
+
+#ifndef PLOPI_SAMPLER_FRAMES_H
+#define PLOPI_SAMPLER_FRAMES_H
+
+#define Py_BUILD_CORE 1
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030B0200 || PY_VERSION_HEX >= 0x03100000
+#error "plopi's native engine is made for CPython 3.11.2 to 3.15; elsewhere the Python engine is used"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "plopi's native engine needs the global interpreter lock; in free-threaded builds the Python engine is used"
+#endif
+
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe.h>
+#include <internal/pycore_interp_structs.h>
+#else
+#include <internal/pycore_frame.h>
+#include <internal/pycore_interp.h>
+#endif
+#include <internal/pycore_code.h>
+#undef Py_BUILD_CORE
+
+#if defined(Py_STACKREF_DEBUG) && PY_VERSION_HEX >= 0x030E0000
+#error "plopi's native engine cannot read the frames of a build with Py_STACKREF_DEBUG"
+#endif
+
+typedef struct _PyInterpreterFrame Frame;
+
+/* -- the top of the chain ------------------------------------------------------------------------------------------- */
+
+/* 3.11 and 3.12 link a _PyCFrame before they fill in its current_frame (Python/ceval.c: `tstate->cframe = &cframe;` comes some
+   stores before `cframe.current_frame = frame;`), so the newest one may hold whatever the C stack held before. */
+#if PY_VERSION_HEX < 0x030D0000
+#define HAS_CFRAME 1
+#endif
+
+/* -- one frame ------------------------------------------------------------------------------------------------------ */
+
+/* Frames without code of their own: entries on the C stack and, in 3.15, the thread state's base frame. */
+static inline int frame_is_shell(const Frame *f) {
+#if PY_VERSION_HEX < 0x030C0000
+    (void)f;
+    return 0;
+#else
+    return f->owner >= 3; /* FRAME_OWNED_BY_CSTACK, _INTERPRETER, _THREAD_STATE: `enum _frameowner` */
+#endif
+}
+
+/* Where one evaluation begins: below it the chain belongs to an outer one. */
+static inline int frame_is_entry(const Frame *f) {
+#if PY_VERSION_HEX < 0x030C0000
+    return f->is_entry;
+#else
+    return frame_is_shell(f);
+#endif
+}
+
+static inline int frame_owner_is_known(const Frame *f) {
+    return f->owner >= 0 && f->owner <= 4 && f->owner != FRAME_OWNED_BY_FRAME_OBJECT; /* that one is never on a chain */
+}
+
+static inline int frame_is_generator(const Frame *f) {
+    return f->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
+static inline uintptr_t frame_code(const Frame *f) {
+#if PY_VERSION_HEX < 0x030D0000
+    return (uintptr_t)f->f_code;
+#elif PY_VERSION_HEX < 0x030E0000
+    return (uintptr_t)f->f_executable;
+#else
+    return (uintptr_t)f->f_executable.bits & ~(uintptr_t)Py_TAG_BITS;
+#endif
+}
+
+/* The saved instruction as a code unit's index; reads the frame only, never the code object. */
+static inline intptr_t frame_unit(const Frame *f, uintptr_t code) {
+#if PY_VERSION_HEX < 0x030D0000
+    uintptr_t instruction = (uintptr_t)f->prev_instr;
+#else
+    uintptr_t instruction = (uintptr_t)f->instr_ptr;
+#endif
+    return ((intptr_t)instruction - (intptr_t)(code + offsetof(PyCodeObject, co_code_adaptive))) / (intptr_t)sizeof(_Py_CODEUNIT);
+}
+
+/* -- thread states ---------------------------------------------------------------------------------------------------- */
+
+/* The thread state that holds the GIL as this thread sees it: itself or not is all that is asked. */
+static inline PyThreadState *running_thread_state(void) {
+#if PY_VERSION_HEX < 0x030D0000
+    return _PyThreadState_UncheckedGet();
+#else
+    return PyThreadState_GetUnchecked();
+#endif
+}
+
+/* `collecting` is an int of the interpreter's GC state in every version (Include/internal/pycore_gc.h). */
+static inline int collecting_garbage(PyInterpreterState *interp) {
+    return *(volatile int *)&interp->gc.collecting;
+}
+
+/* -- code objects ----------------------------------------------------------------------------------------------------- */
+
+/* Stand-ins of the interpreter (3.12 on: _Py_InitCleanup and the interpreter's trampoline) are no functions of anybody's:
+   code in which no unit is ever traceable. */
+static inline int code_is_stand_in(PyCodeObject *code) {
+    return code->_co_firsttraceable >= Py_SIZE(code);
+}
+
+/* From 3.12 the interpreter tells when a code object dies; 3.11 has no such hook, so there tp_dealloc is wrapped. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define HAS_CODE_WATCHERS 1
+#endif
+
+#endif

@@ -1,0 +1,118 @@
+/* The pool of samples: what the signal handler writes and the drain reads.
+
+   Preallocated, lock-free, many producers and one consumer. Free samples are a stack (the one given back last is taken first, so
+   only as much memory is ever touched as was once waiting at the same time); its head carries a counter against ABA. Written
+   samples are a stack too, which only grows until the consumer takes it whole, so there is nothing for ABA to spoil.
+   A producer that is interrupted or preempted half-way holds a sample that is on neither list: it holds up nobody. */
+
+#ifndef PLOPI_SAMPLER_POOL_H
+#define PLOPI_SAMPLER_POOL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#define MAX_DEPTH 256
+#define POOL_SAMPLES 2048u
+#define POOL_TRIES 64
+
+enum { TRUNCATED = 1, IN_GC = 2, FIRST = 4, FROM_WALL = 8 };
+
+typedef struct {
+    _Atomic uint32_t next; /* index + 1 of the next sample of a list; 0 ends it */
+    uint32_t thread;       /* number of the thread within the session */
+    int32_t tid;
+    uint16_t depth;
+    uint16_t flags;
+    int32_t entry; /* of the wall table, or -1 */
+    uint64_t ident;
+    uint64_t cpu_ns;
+    uint64_t wall_ns;
+    uint64_t idle_ns; /* wall time before this sample in which the thread stood still */
+    uint64_t code[MAX_DEPTH]; /* leaf first; bit 0: the frame belongs to a generator */
+    int32_t unit[MAX_DEPTH];
+} Sample;
+
+typedef struct {
+    Sample *samples;
+    _Atomic uint64_t free;  /* counter << 32 | index + 1 */
+    _Atomic uint32_t ready; /* index + 1 */
+} Pool;
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "a signal handler may use lock-free atomics only");
+
+static void pool_clear(Pool *pool) {
+    for (uint32_t i = 0; i < POOL_SAMPLES; i++) {
+        atomic_store_explicit(&pool->samples[i].next, i + 1 < POOL_SAMPLES ? i + 2 : 0, memory_order_relaxed);
+    }
+    atomic_store(&pool->ready, 0);
+    atomic_store(&pool->free, 1);
+}
+
+/* Maps the memory once; it stays for the process's life, since a late handler may still look at it. */
+static int pool_open(Pool *pool) {
+    if (pool->samples == NULL) {
+        void *memory = mmap(NULL, sizeof(Sample) * POOL_SAMPLES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) {
+            return -1;
+        }
+        pool->samples = memory;
+        pool_clear(pool);
+    }
+    return 0;
+}
+
+/* A sample to fill in, or NULL where all are waiting to be drained. */
+static Sample *pool_take(Pool *pool) {
+    uint64_t head = atomic_load_explicit(&pool->free, memory_order_acquire);
+    for (int tries = 0; tries < POOL_TRIES; tries++) {
+        uint32_t index = (uint32_t)head;
+        if (index == 0) {
+            return NULL;
+        }
+        Sample *sample = &pool->samples[index - 1];
+        uint64_t next = atomic_load_explicit(&sample->next, memory_order_relaxed);
+        if (atomic_compare_exchange_weak_explicit(&pool->free, &head, (((head >> 32) + 1) << 32) | next, memory_order_acq_rel,
+                                                  memory_order_acquire)) {
+            return sample;
+        }
+    }
+    return NULL;
+}
+
+static void pool_give_back(Pool *pool, Sample *sample) {
+    uint64_t head = atomic_load_explicit(&pool->free, memory_order_relaxed);
+    uint64_t mine = (uint64_t)(sample - pool->samples) + 1;
+    do {
+        atomic_store_explicit(&sample->next, (uint32_t)head, memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak_explicit(&pool->free, &head, (((head >> 32) + 1) << 32) | mine, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+}
+
+static void pool_publish(Pool *pool, Sample *sample) {
+    uint32_t head = atomic_load_explicit(&pool->ready, memory_order_relaxed);
+    uint32_t mine = (uint32_t)(sample - pool->samples) + 1;
+    do {
+        atomic_store_explicit(&sample->next, head, memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak_explicit(&pool->ready, &head, mine, memory_order_acq_rel, memory_order_relaxed));
+}
+
+static inline int pool_has_ready(Pool *pool) {
+    return atomic_load_explicit(&pool->ready, memory_order_relaxed) != 0;
+}
+
+/* All written samples, oldest first, linked by `next` (index + 1); returns the first one's index + 1. */
+static uint32_t pool_take_ready(Pool *pool) {
+    uint32_t newest = atomic_exchange_explicit(&pool->ready, 0, memory_order_acq_rel);
+    uint32_t oldest = 0;
+    while (newest != 0) {
+        Sample *sample = &pool->samples[newest - 1];
+        uint32_t older = atomic_load_explicit(&sample->next, memory_order_relaxed);
+        atomic_store_explicit(&sample->next, oldest, memory_order_relaxed);
+        oldest = newest;
+        newest = older;
+    }
+    return oldest;
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* The walk: from a thread state to code pointers and instructions, on the thread itself, at any instruction.
+
+   Nothing that is read here is trusted. A frame pointer is followed only when
+   - it lies in the thread's own data stack, below its top and below the frame that led to it: that memory is mapped; or
+   - the kernel says that the memory can be read (generators' frames live on the heap, entries on the C stack): rt_sigprocmask with
+     an impossible `how` copies eight bytes in, then fails with EINVAL where it could and EFAULT where it could not, and changes nothing.
+   Code objects are not looked at here at all; the drain does that, with the GIL. A chain that is not whole (a frame is being pushed or
+   popped at this very instruction) is refused: its time goes to the thread's next sample. */
+
+#ifndef PLOPI_SAMPLER_WALK_H
+#define PLOPI_SAMPLER_WALK_H
+
+#include "_sampler_frames.h"
+#include "_sampler_pool.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TORN (-1)
+#define PAGES 4
+
+typedef struct {
+    uintptr_t page[PAGES]; /* known to be readable, during this walk */
+    unsigned pages;
+    _PyStackChunk *chunk;
+    uintptr_t low, high; /* live part of that chunk; high comes down with the walk */
+} View;
+
+static int page_is_readable(View *view, uintptr_t page) {
+    for (unsigned i = 0; i < PAGES; i++) {
+        if (view->page[i] == page) {
+            return 1;
+        }
+    }
+    if (page == 0 || syscall(SYS_rt_sigprocmask, ~0, (void *)page, NULL, (size_t)8) != -1 || errno == EFAULT) {
+        return 0;
+    }
+    view->page[view->pages++ % PAGES] = page;
+    return 1;
+}
+
+static int is_readable(View *view, const void *start, size_t size) {
+    uintptr_t first = (uintptr_t)start & ~(uintptr_t)4095, last = ((uintptr_t)start + size - 1) & ~(uintptr_t)4095;
+    return page_is_readable(view, first) && (first == last || page_is_readable(view, last));
+}
+
+/* The live part of the newest chunk. While a chunk is being pushed or popped the top lies in another one: then it has none. */
+static void view_open(View *view, PyThreadState *thread) {
+    memset(view, 0, sizeof *view);
+    view->chunk = thread->datastack_chunk;
+    if (view->chunk != NULL) {
+        uintptr_t top = (uintptr_t)thread->datastack_top;
+        view->low = (uintptr_t)&view->chunk->data[0];
+        view->high = top >= view->low && top <= (uintptr_t)view->chunk + view->chunk->size ? top : view->low;
+    }
+}
+
+/* Whether a frame lies in the data stack (1), in a part of it that is no longer live (TORN), or elsewhere (0). */
+static int in_data_stack(View *view, uintptr_t frame) {
+    if (view->chunk == NULL) {
+        return 0;
+    }
+    if (frame >= view->low && frame + offsetof(Frame, localsplus) <= view->high) {
+        view->high = frame;
+        return 1;
+    }
+    if (frame >= (uintptr_t)view->chunk && frame < (uintptr_t)view->chunk + view->chunk->size) {
+        return TORN;
+    }
+    _PyStackChunk *older = view->chunk->previous;
+    if (older == NULL || frame < (uintptr_t)older || frame >= (uintptr_t)older + older->size) {
+        return 0;
+    }
+    view->chunk = older;
+    view->low = (uintptr_t)&older->data[0];
+    view->high = older->top <= older->size / sizeof(PyObject *) ? (uintptr_t)&older->data[older->top] : view->low;
+    if (frame < view->low || frame + offsetof(Frame, localsplus) > view->high) {
+        return TORN;
+    }
+    view->high = frame;
+    return 1;
+}
+
+static int may_follow(View *view, const Frame *frame) {
+    if ((uintptr_t)frame & (sizeof(void *) - 1)) {
+        return 0;
+    }
+    int place = in_data_stack(view, (uintptr_t)frame);
+    return place == 1 || (place == 0 && is_readable(view, frame, offsetof(Frame, localsplus)));
+}
+
+/* Fills in code, unit, depth and flags; returns the depth or TORN. `outer`, where not NULL, is what the first entry must lead to. */
+static int walk_chain(View *view, const Frame *frame, const Frame *const *outer, Sample *sample, int max_depth) {
+    int depth = 0, steps = 0, entry = 1;
+    for (; frame != NULL; frame = frame->previous) {
+        if (!may_follow(view, frame) || !frame_owner_is_known(frame) || ++steps > 4 * MAX_DEPTH) {
+            return TORN;
+        }
+        entry = frame_is_entry(frame);
+        if (entry && outer != NULL) {
+            if (frame->previous != *outer) {
+                return TORN;
+            }
+            outer = NULL;
+        }
+        if (frame_is_shell(frame)) {
+            continue;
+        }
+        if (depth == max_depth) {
+            sample->flags |= TRUNCATED;
+            return sample->depth = (uint16_t)depth;
+        }
+        uintptr_t code = frame_code(frame);
+        intptr_t unit = code != 0 ? frame_unit(frame, code) : -2;
+        if (code == 0 || (code & (sizeof(void *) - 1)) || unit < -1 || unit > INT32_MAX) {
+            return TORN;
+        }
+        sample->code[depth] = code | (unsigned)frame_is_generator(frame);
+        sample->unit[depth++] = (int32_t)unit;
+    }
+    return entry ? (sample->depth = (uint16_t)depth) : TORN; /* the root-most frame is an entry; else a link was missing */
+}
+
+#ifdef HAS_CFRAME
+
+/* The newest cframe may not be filled in yet: it is believed when its first entry leads to where the one below it stands. If it does
+   not, the callee is only being entered, and the caller's cframe has the stack as it was. */
+static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
+    View view;
+    view_open(&view, thread);
+    _PyCFrame *cframe = thread->cframe;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (cframe == &thread->root_cframe) {
+            return walk_chain(&view, cframe->current_frame, NULL, sample, max_depth);
+        }
+        if (cframe == NULL || !is_readable(&view, cframe, sizeof *cframe)) {
+            return TORN;
+        }
+        _PyCFrame *below = cframe->previous;
+        if (below == NULL || (below != &thread->root_cframe && !is_readable(&view, below, sizeof *below))) {
+            return TORN;
+        }
+        const Frame *outer = below->current_frame;
+        int depth = walk_chain(&view, cframe->current_frame, &outer, sample, max_depth);
+        if (depth != TORN) {
+            return depth;
+        }
+        sample->flags = 0;
+        view_open(&view, thread);
+        cframe = below;
+    }
+    return TORN;
+}
+
+#else
+
+static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
+    View view;
+    view_open(&view, thread);
+    return walk_chain(&view, thread->current_frame, NULL, sample, max_depth);
+}
+
+#endif
+#endif
