@@ -1,5 +1,6 @@
 """The dumps of cProfile and profile, for the standard library's pstats: a marshalled dict
-``{(file, line, name): (primitive calls, calls, tottime, cumtime, {caller: (the same four of this edge)})}``.
+``{(file, line, name): (primitive calls, calls, tottime, cumtime, {caller: (calls, primitive calls, tottime, cumtime)})}``,
+the first two being the other way round for a caller, as cProfile has it.
 
 Marshalled data is written with ``marshal``, but never loaded with it: a hostile file would crash the interpreter.
 """
@@ -77,7 +78,7 @@ def _from_calls(profile: Profile) -> _Stats:
         stats[key] = (int(primitive), int(count), own / 1e9, cum / 1e9, {})
     edges = (calls.caller, calls.callee, calls.edge_calls, calls.edge_primitive, calls.edge_self, calls.edge_cum)
     for caller, callee, count, primitive, own, cum in zip(*edges):
-        stats[keys[callee]][4][keys[caller]] = (int(primitive), int(count), own / 1e9, cum / 1e9)
+        stats[keys[callee]][4][keys[caller]] = (int(count), int(primitive), own / 1e9, cum / 1e9)
     return stats
 
 

@@ -57,7 +57,7 @@ class _Reader:
         self.has_totals = bytearray()
         self.totals = tuple(array("q") for _ in range(4))
         self.edges = tuple(array("q") for _ in range(6))
-        self.sampled = False
+        self.sampled = self.counted = False
 
     def profile(self) -> Profile:
         if self.type_of("a dict") != _DICT:
@@ -67,7 +67,10 @@ class _Reader:
         self.at += 1
         if self.at != len(self.data):
             raise FormatError(f"{len(self.data) - self.at:,} bytes follow the end of the dump; copy it again", self.at)
-        about = About(engine="profiling.sampling", mode="sampled", notes=(_SAMPLED_NOTE,)) if self.sampled else About()
+        if self.sampled:
+            about = About(engine="profiling.sampling", mode="sampled", notes=(_SAMPLED_NOTE,))
+        else:
+            about = About(notes=(_COUNTED_NOTE,) if self.counted else ())
         functions = Functions(self.function_name, self.function_file, self.function_line)
         calls, primitive, own, cum = self.totals
         return calls_profile(tuple(self.strings), functions, Calls(calls, primitive, own, cum, *self.edges), about)
@@ -84,58 +87,54 @@ class _Reader:
         if self.has_totals[function]:
             raise FormatError("a function comes twice in the dump; profile again", begin)
         self.has_totals[function] = 1
-        numbers = self.numbers(5)
-        for column, number in zip(self.totals, numbers):
+        primitive, calls, own, cum = self.numbers(5)
+        for column, number in zip(self.totals, (calls, primitive, own, cum)):
             column[function] = number
         if self.type_of("the dict of callers") != _DICT:
             raise FormatError("a function's callers are no dict", self.at - 1)
-        calls, _, _, cum = numbers
         self.callers(function, cum / calls if calls else 0.0)
 
     def numbers(self, parts: int) -> tuple[int, int, int, int]:
-        """(calls, primitive calls, self, cum) from the tuple of a function or an edge."""
+        """Two counts, self and cum from the tuple of a function (primitive calls first) or of an edge (all calls first)."""
         at = self.at
         if len(self.data) - at >= _NUMBERS.size:
-            kind, size, a, primitive, b, calls, c, own, d, cum = _NUMBERS.unpack_from(self.data, at)
+            kind, size, a, first, b, second, c, own, d, cum = _NUMBERS.unpack_from(self.data, at)
             if (
                 (kind == _SMALL_TUPLE and size == parts and c == _BINARY_FLOAT and d == _BINARY_FLOAT)
                 and (a == _INT or a in _FIVE_BYTES)
                 and (b == _INT or b in _FIVE_BYTES)
             ):
                 if a != _INT:
-                    primitive = self.shared_int(a, primitive)
+                    first = self.shared_int(a, first)
                 if b != _INT:
-                    calls = self.shared_int(b, calls)
-                if primitive >= 0 <= calls and 0.0 <= own < _MAX_SECONDS and 0.0 <= cum < _MAX_SECONDS:
+                    second = self.shared_int(b, second)
+                if first >= 0 <= second and 0.0 <= own < _MAX_SECONDS and 0.0 <= cum < _MAX_SECONDS:
                     self.at = at + _NUMBERS.size
-                    return calls, primitive, int(own * 1e9 + 0.5), int(cum * 1e9 + 0.5)
-                raise FormatError(
-                    f"counts of {primitive} and {calls} calls or times of {own!r} and {cum!r} seconds cannot be", at
-                )
+                    return first, second, int(own * 1e9 + 0.5), int(cum * 1e9 + 0.5)
+                raise FormatError(f"counts of {first} and {second} calls or times of {own!r} and {cum!r} seconds cannot be", at)
         size = self.tuple_size("a tuple of numbers")
         if size != parts:
             raise FormatError(f"{size} numbers stand where {parts} should", at)
-        primitive, calls = self.count(), self.count()
-        return calls, primitive, self.nanoseconds(), self.nanoseconds()
+        return self.count(), self.count(), self.nanoseconds(), self.nanoseconds()
 
     def callers(self, callee: int, interval: float) -> None:
-        """The dict of a function's callers; ``interval`` (nanoseconds) gives a time to the plain counts of a sampled profile."""
+        """The dict of a function's callers; a plain count there gets ``interval`` nanoseconds for each."""
         data, refs, unpack, size = self.data, self.refs, _EDGE.unpack_from, _EDGE.size
         add_caller, add_callee, add_calls, add_primitive, add_own, add_cum = (column.append for column in self.edges)
         last, bound, seen = len(data) - size, self.limits.edges, set()
         while data[self.at] != _NULL:
             at = self.at
             if at < last:
-                r, ref, kind, four, a, primitive, b, calls, c, own, d, cum = unpack(data, at)
+                r, ref, kind, four, a, calls, b, primitive, c, own, d, cum = unpack(data, at)
                 if (
                     (r == _REF and kind == _SMALL_TUPLE and four == 4 and c == _BINARY_FLOAT and d == _BINARY_FLOAT)
                     and (a == _INT or a in _FIVE_BYTES)
                     and (b == _INT or b in _FIVE_BYTES)
                 ):
                     if a != _INT:
-                        primitive = self.shared_int(a, primitive)
+                        calls = self.shared_int(a, calls)
                     if b != _INT:
-                        calls = self.shared_int(b, calls)
+                        primitive = self.shared_int(b, primitive)
                     caller = refs[ref] if 0 <= ref < len(refs) else None
                     if (
                         type(caller) is tuple
@@ -190,6 +189,7 @@ class _Reader:
         else:
             calls = primitive = self.count()
             own, cum = 0, min(int(calls * interval + 0.5), INT64_MAX)
+            self.counted = True
         for column, number in zip(self.edges, (caller, callee, calls, primitive, own, cum)):
             column.append(number)
 
@@ -392,6 +392,7 @@ class _Reader:
 
 
 _SAMPLED_NOTE = (
-    "sampled by Python's profiling.sampling: calls are samples, callers' times are derived from them, and a function is listed "
-    "once for each of its lines"
+    "sampled by Python's profiling.sampling: calls are samples, callers' times are made from them, and a function is listed once "
+    "for each of its lines"
 )
+_COUNTED_NOTE = "the dump counts the calls between functions but not their times, which are estimated in proportion to the calls"

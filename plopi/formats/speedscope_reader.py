@@ -176,4 +176,5 @@ def _whole(value: Any, scale: int, where: str) -> int:
     """A number in units of 1/scale, as a whole number."""
     if type(value) not in (int, float) or not abs(value) <= INT64_MAX // scale // 2:
         raise FormatError(f"{where} holds {ascii(value)[:40]} where a number within bounds should be; export the file again")
-    return int(round(value * scale))
+    number: float = value
+    return round(number * scale)
