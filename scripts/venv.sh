@@ -6,7 +6,7 @@ fail() { say "$*"; exit 1; }
 
 # 3.11 is the oldest that the viewer's dependencies and syntax allow.
 is_suitable() {
-    "$1" -c 'import sys; sys.exit(not (sys.version_info >= (3, 11) and sys.implementation.name == "cpython"))' 2>/dev/null
+    [ "$("$1" -c 'import sys; print(sys.version_info >= (3, 11) and sys.implementation.name)' 2>/dev/null)" = cpython ]
 }
 
 # $PYTHON if set; else python3 where it will do (Debian's python3-venv belongs to that one); else the newest that is found.
