@@ -41,7 +41,7 @@ make_venv() {
         return
     fi
     # A venv from elsewhere, from a Python that went, or half made is made anew.
-    if ! { is_suitable "$python" && [ -f "$venv/place" ] && [ "$(cat "$venv/place")" = "$PWD" ]; }; then
+    if ! { is_suitable "$python" && [ -f "$venv/place" ] && [ "$(cat "$venv/place")" = "$PWD" ] && "$python" -m pip --version >/dev/null 2>&1; }; then
         base=$(find_python) || exit 1
         say "making $venv with $("$base" --version)"
         "$base" -m venv --clear "$venv" >"$venv.log" 2>&1 || {
