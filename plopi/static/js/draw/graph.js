@@ -284,7 +284,8 @@ function loopsOf(scene, routes) {
     meet(edge.caller, points[0]);
     meet(edge.callee, points.at(-1));
   }
-  return new Map(recursive.map((item) => [item.id, loopOf(item, directions.get(item.id))]));
+  const bounds = { x0: 1, y0: 1, x1: scene.size.width - 1, y1: scene.size.height - 1 };
+  return new Map(recursive.map((item) => [item.id, loopOf(item, directions.get(item.id), bounds)]));
 }
 
 const ROLES = ["is-selected", "is-caller", "is-callee", "is-near"];

@@ -6,7 +6,7 @@ import { edgeKey, makeScales } from "../layout/exports.js";
 import { labelOf, tagOf } from "./text.js";
 
 /** Room around the drawing, in pixels, so that circles at the rim are whole. */
-export const MARGIN = { left: 14, right: 12, top: 14, bottom: 12 };
+export const MARGIN = { left: 16, right: 14, top: 16, bottom: 18 };
 /** No layout reserves more than this for a label: longer ones take their chance. */
 const LABEL_SPACE = 150;
 
@@ -17,7 +17,7 @@ export function layoutRequest(payload, kind, size, known = []) {
     kind, size, margin: MARGIN, known,
     nodes: payload.nodes.map((node) => {
       const [whole] = labelOf(node, payload.total).sizes;
-      return { id: node.id, r: scales.radius(node.self), labelWidth: Math.min(whole.width, LABEL_SPACE), labelHeight: whole.height };
+      return { id: node.id, r: scales.radius(node.self), labelWidth: Math.min(whole.width, LABEL_SPACE), labelHeight: whole.height, depth: node.depth, root: node.root };
     }),
     edges: payload.edges.map((edge) => ({ caller: edge.caller, callee: edge.callee, weight: edge.weight, width: scales.width(edge.weight) })),
   };

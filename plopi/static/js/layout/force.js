@@ -4,10 +4,12 @@
  * equal graphs give equal pictures.
  */
 import { d3 } from "./d3.js";
-import { distanceToRect, nearestOnSegment } from "./geometry.js";
+import { distanceToRect } from "./geometry.js";
 import { RING } from "./scales.js";
 
 const TICKS = 320;
+/** Beyond so many functions, fewer ticks: time grows with their square. */
+const MANY = 100;
 
 /**
  * @param graph as for `layered`
@@ -17,7 +19,7 @@ const TICKS = 320;
  * @param pinned set of ids that must not move
  * @param ticks how long to relax
  */
-export function force(graph, seeds, size, margin, pinned = new Set(), ticks = TICKS) {
+export function force(graph, seeds, size, margin, pinned = new Set(), ticks = ticksFor(graph.nodes.length)) {
   const bodies = graph.nodes.map((node) => makeBody(node, seeds.get(node.id), pinned.has(node.id)));
   const byId = new Map(bodies.map((body) => [body.id, body]));
   const links = graph.edges
@@ -40,12 +42,18 @@ export function force(graph, seeds, size, margin, pinned = new Set(), ticks = TI
   return new Map(bodies.map((body) => [body.id, { x: body.x, y: body.y }]));
 }
 
+function ticksFor(count) {
+  return Math.round(Math.max(90, count > MANY ? (TICKS * MANY) / count : TICKS));
+}
+
 function makeBody(node, seed, pinned) {
   const r = Math.max(node.r, RING);
   const body = {
     id: node.id, r, x: seed.x, y: seed.y, seedX: seed.x, seedY: seed.y,
     left: r + 3, right: r + 5 + node.labelWidth, half: Math.max(r + 2, node.labelHeight / 2 + 1),
   };
+  body.middle = (body.right - body.left) / 2;
+  body.reach = Math.hypot((body.left + body.right) / 2, body.half) + 8;
   if (pinned) [body.fx, body.fy] = [seed.x, seed.y];
   return body;
 }
@@ -82,30 +90,36 @@ function keepBoxesApart(bodies) {
   };
 }
 
-/** Pushes a function and its label off the straight lines between other functions. */
+/** Pushes a function and its label off the straight lines between other functions. The inner loop is the layout's hottest. */
 function keepOffArrows(bodies, links) {
   return (alpha) => {
     if (alpha > 0.6) return;
     for (const { source, target, width } of links) {
-      const a = [source.x, source.y];
-      const b = [target.x, target.y];
+      const dx = target.x - source.x;
+      const dy = target.y - source.y;
+      const squared = dx * dx + dy * dy || 1;
       for (const body of bodies) {
-        if (body === source || body === target) continue;
-        const cx = body.x + (body.right - body.left) / 2;
-        const near = nearestOnSegment(cx, body.y, a, b);
-        if (near.t <= 0 || near.t >= 1) continue;
-        const box = boxOf(body);
-        if (distanceToRect(near.x, near.y, box) > width / 2 + 3) continue;
-        const room = body.half + width / 2 + 6;
-        const dy = body.y - near.y;
-        const dx = cx - near.x;
-        const length = Math.hypot(dx, dy) || 1;
-        const push = (Math.max(0, room - near.distance) + 4) * 0.09;
-        body.vx += (dx / length) * push;
-        body.vy += (dy / length || 1) * push;
+        const reach = body.reach + width;
+        const px = body.x + body.middle - source.x;
+        const py = body.y - source.y;
+        const cross = px * dy - py * dx;
+        if (cross * cross > reach * reach * squared) continue;
+        const t = (px * dx + py * dy) / squared;
+        if (t <= 0 || t >= 1 || body === source || body === target) continue;
+        push(body, source.x + t * dx, source.y + t * dy, width);
       }
     }
   };
+}
+
+function push(body, x, y, width) {
+  if (distanceToRect(x, y, boxOf(body)) > width / 2 + 3) return;
+  const dx = body.x + body.middle - x;
+  const dy = body.y - y;
+  const distance = Math.hypot(dx, dy) || 1;
+  const strength = (Math.max(0, body.half + width / 2 + 6 - distance) + 4) * 0.09;
+  body.vx += (dx / distance) * strength;
+  body.vy += (dy / distance || 1) * strength;
 }
 
 function stayInside(bodies, size, margin) {

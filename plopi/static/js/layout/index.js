@@ -5,13 +5,17 @@
 import { edgeKey, layered } from "./layers.js";
 import { force } from "./force.js";
 import { placeNewcomers } from "./grow.js";
+import { RING } from "./scales.js";
+import { separateCircles } from "./separate.js";
 
-const RANKERS = ["network-simplex", "tight-tree", "longest-path"];
+const RANKERS = ["tight-tree", "network-simplex"];
+/** Beyond so many functions only the quicker way to rank is tried. */
+const MANY = 90;
 
 /**
  * @param request {
  *   kind: "layered" | "force", size: {width, height}, margin: {left, right, top, bottom},
- *   nodes: [{id, r, labelWidth, labelHeight}], edges: [{caller, callee, width, weight}],
+ *   nodes: [{id, r, labelWidth, labelHeight, depth, root}], edges: [{caller, callee, width, weight}],
  *   known: [[id, x, y], ...] positions to keep, if any }
  * @returns {{positions: [[id, x, y], ...], bends: [[edge key, [[x, y], ...]], ...]}}
  */
@@ -20,8 +24,14 @@ export function layout(request) {
   if (!nodes.length) return { positions: [], bends: [] };
   if (request.known?.length) return pack(placeNewcomers(request), new Map());
   const base = bestLayers(request);
-  if (kind === "layered") return pack(base.positions, base.bends);
-  return pack(force(request, base.positions, size, margin), new Map());
+  if (kind === "layered") return pack(apart(request, base.positions), base.bends);
+  return pack(apart(request, force(request, base.positions, size, margin)), new Map());
+}
+
+function apart({ nodes, size, margin }, positions) {
+  const circles = nodes.map((node) => ({ id: node.id, r: Math.max(node.r, RING), ...positions.get(node.id) }));
+  separateCircles(circles, { x0: margin.left, y0: margin.top, x1: size.width - margin.right, y1: size.height - margin.bottom });
+  return new Map(circles.map(({ id, x, y }) => [id, { x, y }]));
 }
 
 function pack(positions, bends) {
@@ -36,7 +46,7 @@ function pack(positions, bends) {
 function bestLayers(request) {
   const { size, margin, nodes } = request;
   let best = null;
-  for (const ranker of nodes.length > 140 ? RANKERS.slice(1) : RANKERS) {
+  for (const ranker of nodes.length > MANY ? RANKERS.slice(0, 1) : RANKERS) {
     const drawn = layered(request, size, margin, ranker);
     drawn.cost = cramped(drawn, request);
     if (!best || drawn.cost < best.cost) best = drawn;

@@ -21,7 +21,7 @@ const ROW_GAP = 0.35;
 const HEAVY = 0.12;
 
 /**
- * @param graph {nodes: [{id, r, labelWidth, labelHeight}], edges: [{caller, callee, width, weight}]}
+ * @param graph {nodes: [{id, r, labelWidth, labelHeight, depth, root}], edges: [{caller, callee, width, weight}]}
  * @param size {width, height}
  * @param margin {left, right, top, bottom}
  * @param ranker one of dagre's rankers
@@ -84,7 +84,7 @@ function makeLayers(graph, ranker) {
   }
   for (const edge of graph.edges) {
     if (!byId.has(edge.caller) || !byId.has(edge.callee) || edge.caller === edge.callee) continue;
-    threadEdge(edge, drawn.edge(String(edge.caller), String(edge.callee)), items, layers, levels, levelOf, drawn);
+    threadEdge(edge, drawn.edge(...downwards(edge, byId)), items, layers, levels, levelOf, drawn);
   }
   for (const layer of layers) layer.sort((a, b) => a.order - b.order);
   return layers;
@@ -92,19 +92,29 @@ function makeLayers(graph, ranker) {
 
 function runDagre(graph, ranker) {
   const g = new dagre.graphlib.Graph();
-  g.setGraph({ rankdir: "TB", ranker, acyclicer: "greedy", nodesep: 16, ranksep: 40, edgesep: 8 });
+  g.setGraph({ rankdir: "TB", ranker, nodesep: 16, ranksep: 40, edgesep: 8 });
   g.setDefaultEdgeLabel(() => ({}));
   for (const node of graph.nodes) {
     const width = 2 * Math.max(node.r, RING) + 5 + node.labelWidth;
     g.setNode(String(node.id), { width, height: 24 });
   }
+  const byId = new Map(graph.nodes.map((node) => [node.id, node]));
   const heaviest = Math.max(1, ...graph.edges.map((edge) => edge.weight));
   for (const edge of graph.edges) {
-    if (edge.caller === edge.callee) continue;
-    g.setEdge(String(edge.caller), String(edge.callee), { weight: 1 + Math.round((20 * edge.weight) / heaviest), minlen: 1 });
+    const [upper, lower] = downwards(edge, byId);
+    const weight = 1 + Math.round((20 * edge.weight) / heaviest) + (g.edge(upper, lower)?.weight ?? 0);
+    g.setEdge(upper, lower, { weight, minlen: 1 });
   }
   dagre.layout(g);
   return g;
+}
+
+/** The ends of an arrow, upper first: roots on top, then by depth, so that calls back up a cycle point up. */
+function downwards(edge, byId) {
+  const height = (node) => (node.root ? -1 : (node.depth ?? 0));
+  const [a, b] = [byId.get(edge.caller), byId.get(edge.callee)];
+  const down = height(a) < height(b) || (height(a) === height(b) && a.id < b.id);
+  return down ? [String(a.id), String(b.id)] : [String(b.id), String(a.id)];
 }
 
 function threadEdge(edge, route, items, layers, levels, levelOf, drawn) {

@@ -2,7 +2,7 @@
  * Arrows as polylines: from circle to circle, bent so as to keep off other circles. Sampled finely enough to be drawn as they
  * are and to be tested against labels.
  */
-import { boundsOf, nearestOnSegment } from "./geometry.js";
+import { boundsOf, contains, nearestOnSegment } from "./geometry.js";
 import { edgeKey } from "./layers.js";
 import { RING } from "./scales.js";
 
@@ -43,13 +43,19 @@ export function headOf(width) {
 /**
  * A small loop at a circle, for recursion, on the side where fewest arrows are.
  * @param directions angles at which arrows meet the circle
+ * @param bounds rectangle the loop should stay in, if it can
  * @returns points and head as for an edge, and the circle {x, y, r} it fills
  */
-export function loopOf(node, directions = []) {
+export function loopOf(node, directions = [], bounds = null) {
   const r = Math.max(node.r, RING) + GAP;
   const size = Math.max(5.5, Math.min(9, r * 0.5));
-  const lean = freest(directions);
   const reach = r + size * 0.72;
+  const fits = (angle) => {
+    const x = node.x + Math.cos(angle) * reach;
+    const y = node.y + Math.sin(angle) * reach;
+    return !bounds || contains(bounds, { x0: x - size, x1: x + size, y0: y - size, y1: y + size });
+  };
+  const lean = freest(directions, fits);
   const cx = node.x + Math.cos(lean) * reach;
   const cy = node.y + Math.sin(lean) * reach;
   const open = Math.acos(Math.min(0.95, Math.max(-0.95, (reach * reach + size * size - r * r) / (2 * reach * size))));
@@ -64,13 +70,13 @@ export function loopOf(node, directions = []) {
 }
 
 /** Of sixteen directions the one farthest from all that are taken; up and to the left among equals. */
-function freest(taken) {
+function freest(taken, fits) {
   let best = 0;
   let widest = -1;
   for (let i = 0; i < 16; i++) {
     const angle = -Math.PI * 0.75 + (i * Math.PI) / 8;
     const room = Math.min(Math.PI, ...taken.map((other) => Math.abs(Math.atan2(Math.sin(angle - other), Math.cos(angle - other)))));
-    if (room > widest + 0.01) [best, widest] = [angle, room];
+    if (room > widest + 0.01 && fits(angle)) [best, widest] = [angle, room];
   }
   return best;
 }

@@ -3,6 +3,7 @@ import { Api, ApiError, whenReady } from "../api.js";
 import { GraphView } from "../draw/graph.js";
 import { layoutRequest, makeScene } from "../draw/scene.js";
 import { colourClass } from "../draw/nodes.js";
+import { makeScales } from "../layout/exports.js";
 import { Live } from "../live.js";
 import { choice, integer, numbers, positions, text, UrlState } from "../state.js";
 import { Controls, FEWEST, MOST } from "../ui/controls.js";
@@ -25,7 +26,7 @@ export const KEYS = {
 
 const MOST_BY_DEFAULT = 80;
 const FEWEST_BY_DEFAULT = 14;
-const PIXELS_PER_FUNCTION = 12500;
+const PIXELS_PER_FUNCTION = 11000;
 const GRAPH_KEYS = ["type", "thread", "nodes", "layout", "size"];
 const TABLE_KEYS = ["type", "thread", "sort", "order", "q", "page"];
 const RESIZE_MS = 180;
@@ -41,6 +42,7 @@ class GraphPage {
     this.places = new Map();
     this.bends = new Map();
     this.paused = false;
+    this.legend = { groups: $("groups"), scales: $("scales") };
     this.view = new GraphView($("graph"), this.#viewEvents());
     this.controls = new Controls($("controls"), this.#controlActions());
     this.panel = new SidePanel($("details"), $("functions"), this.api, id, {
@@ -114,14 +116,14 @@ class GraphPage {
     this.#header();
     if (!payload.nodes.length) {
       this.scene = null;
-      drawLegend($("legend"), payload);
+      drawLegend(this.legend, payload);
       showEmpty($("message"), profile, payload.type, this.state.thread, {
         type: (type) => this.url.set({ type }, { push: true }), allThreads: () => this.url.set({ thread: "" }, { push: true }),
       });
       return;
     }
     this.colours = new Map(payload.nodes.map((node) => [node.id, colourClass(payload.groups[node.group])]));
-    drawLegend($("legend"), payload, makeScene(payload, this.#size(), new Map()).scales, 1);
+    drawLegend(this.legend, payload, makeScales(payload, this.#size()));
     this.#leftOut();
     const size = this.#size();
     const request = layoutRequest(payload, this.state.layout, size, known);
@@ -167,8 +169,9 @@ class GraphPage {
   #leftOut(hiddenLabels = 0) {
     const words = leftOutWords(this.payload, hiddenLabels);
     const fewer = this.state.nodes === null && this.#amount() < MOST_BY_DEFAULT && this.payload.left_out.functions > 0;
-    replace($("left-out"), words, ". ", fewer ? h("button", { type: "button", class: "link", onclick: () => this.url.set({ nodes: MOST_BY_DEFAULT, view: null, moved: new Map(), size: null }, { push: true }) }, `Show ${MOST_BY_DEFAULT}`) : null,
-      fewer ? " (fewer are drawn so that names can be read)" : null);
+    $("left-out").setAttribute("title", words.join("; "));
+    replace($("left-out"), words[0], "; ", words[1] ?? "nothing hidden", fewer ? [" · ", h("button", { type: "button", class: "link", title: "Fewer are drawn so that names can be read in this window", onclick: () => this.url.set({ nodes: MOST_BY_DEFAULT, view: null, moved: new Map(), size: null }, { push: true }) }, `show ${MOST_BY_DEFAULT}`)] : null,
+      words.slice(2).map((part) => ` · ${part}`));
   }
 
   async #trouble(error) {

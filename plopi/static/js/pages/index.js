@@ -22,12 +22,12 @@ const COLUMNS = [
   { key: "mode", title: "Mode", first: "asc", cell: (row) => row.mode ?? "", short: "mode" },
   { key: "engine", title: "Engine", first: "asc", cell: (row) => row.engine ?? "", short: "engine" },
   { key: "samples", title: "Samples", first: "desc", number: true, cell: (row) => count(row.samples), short: "samples" },
-  { key: "duration", title: "Duration", first: "desc", number: true, cell: (row) => duration(row.duration_ns), short: "over" },
+  { key: "duration_ns", title: "Duration", first: "desc", number: true, cell: (row) => duration(row.duration_ns), short: "over" },
   { key: "size", title: "Size", first: "desc", number: true, cell: (row) => bytes(row.size), short: "size" },
-  { key: "age", title: "Age", first: "asc", number: true, cell: (row) => age(row.mtime_ns, Date.now()), short: "age", tip: (row) => new Date(row.mtime_ns / 1e6).toLocaleString() },
+  { key: "mtime_ns", title: "Age", first: "desc", number: true, cell: (row) => age(row.mtime_ns, Date.now()), short: "age", tip: (row) => new Date(row.mtime_ns / 1e6).toLocaleString() },
 ];
 
-const KEYS = { q: text(), sort: choice(["age", ...COLUMNS.map((column) => column.key)]), order: choice(["asc", "desc"]), page: integer(1, 1, 1e6) };
+const KEYS = { q: text(), sort: choice(["mtime_ns", ...COLUMNS.map((column) => column.key), "cpu_percent", "rss"]), order: choice(["desc", "asc"]), page: integer(1, 1, 1e6) };
 
 class IndexPage {
   constructor() {

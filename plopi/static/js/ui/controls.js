@@ -35,7 +35,6 @@ export class Controls {
     this.range.value = String(amount);
     this.amount.textContent = String(amount);
     this.auto.setAttribute("aria-pressed", String(state.nodes === null));
-    this.auto.disabled = state.nodes === null;
     this.tidy.hidden = !untidy;
     this.pause.hidden = profile.status !== "growing";
     this.pause.textContent = paused ? "▶ Follow" : "❚❚ Pause";

@@ -35,7 +35,7 @@ export function bannerLines(profile) {
   return [...lines, ...(profile.notes ?? [])];
 }
 
-/** "52 of 1,234 functions; hidden ones own 3.1% of self" and what else is not seen. */
+/** ["52 of 1,234 functions", "hidden ones own 3.1% of self", and what else is not seen]. */
 export function leftOutWords(payload, hiddenLabels) {
   const { left_out: left, nodes, total } = payload;
   const all = nodes.length + left.functions + left.wrappers;
@@ -44,5 +44,5 @@ export function leftOutWords(payload, hiddenLabels) {
   if (left.wrappers) parts.push(`${plural(left.wrappers, "wrapper")} folded (${share(left.wrappers_self, total)} of self)`);
   if (left.edges) parts.push(`${plural(left.edges, "arrow")} left out`);
   if (hiddenLabels) parts.push(`${plural(hiddenLabels, "label")} shown on zoom or hover`);
-  return parts.join("; ");
+  return parts;
 }

@@ -3,6 +3,7 @@ import { share, weight } from "../format.js";
 import { h, replace, s } from "./dom.js";
 
 const STEPS = [1, 2, 5];
+const PARTS = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 /** The largest "round" value (1, 2 or 5 times a power of ten) not above a limit. */
 export function roundBelow(limit) {
@@ -11,41 +12,30 @@ export function roundBelow(limit) {
   return Math.max(...STEPS.filter((step) => step * power <= limit * 1.000001)) * power;
 }
 
-/**
- * @param scale how many screen pixels a drawn pixel takes (1 when fitted)
- */
-export function drawLegend(element, payload, scales, scale) {
+/** @param places {groups, scales}: the elements to fill */
+export function drawLegend(places, payload, scales) {
   if (!payload.nodes.length) {
-    replace(element);
+    replace(places.groups);
+    replace(places.scales);
     return;
   }
   const { total, type, groups, nodes } = payload;
   const gc = nodes.some((node) => node.kind === "gc");
-  replace(element,
-    h("div", { class: "groups", "aria-label": "Colours: share of self by package or module" },
-      groups.filter((group) => group.self > 0).map((group) => h("span", { class: "group" },
-        h("span", { class: `swatch ${group.color === null ? "" : `g${group.color}`}` }),
-        h("span", {}, group.name), h("b", {}, share(group.self, total)))),
-      gc ? h("span", { class: "group" }, "▨ garbage collection") : null),
-    h("div", { class: "scales" }, circleScale(scales, total, type, scale), arrowScale(scales, total, type, scale)));
+  replace(places.groups,
+    groups.filter((group) => group.self > 0).map((group) => h("span", { class: "group", title: `${group.name}: ${weight(group.self, type.unit)} self` },
+      h("span", { class: `swatch ${group.color === null ? "" : `g${group.color}`}` }),
+      h("span", { class: "group-name" }, group.name), h("b", {}, share(group.self, total)))),
+    gc ? h("span", { class: "group" }, "▨ garbage collection") : null);
+  replace(places.scales, circleScale(scales, total, type), arrowScale(scales, total, type));
 }
 
-function circleScale(scales, total, type, scale) {
-  if (!scales.largestSelf) return null;
-  const values = twoValues(scales.largestSelf, total);
-  return h("span", { class: "scale", title: values.map((value) => weight(value, type.unit)).join(", ") }, "self",
-    values.map((value) => {
-      const r = scales.radius(value) * scale;
-      const shown = Math.min(r, 13);
-      return r > 13 ? null : [circle(shown), share(value, total)];
-    }).flat(),
-    null);
-}
-
-/** Round shares that fit the strip: values whose circles are not larger than the strip is high are chosen by the caller. */
-function twoValues(largest, total) {
-  const top = roundBelow(largest / total);
-  return [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].filter((part) => part <= top * 1.0001).slice(-5).map((part) => part * total);
+/** Two or three round shares whose circles are large enough to be compared and small enough for the strip. */
+function circleScale(scales, total, type) {
+  const top = roundBelow(scales.largestSelf / total);
+  const values = PARTS.filter((part) => part <= top * 1.0001).map((part) => part * total).filter((value) => value >= 0.001 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20).slice(-3);
+  if (!values.length) return null;
+  return h("span", { class: "scale", title: `Area: ${values.map((value) => weight(value, type.unit)).join(", ")} self` }, h("span", { class: "what" }, "self"),
+    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value, total))));
 }
 
 function circle(r) {
@@ -53,13 +43,12 @@ function circle(r) {
   return s("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" }, s("circle", { class: "area", cx: size / 2, cy: size / 2, r: r.toFixed(2) }));
 }
 
-function arrowScale(scales, total, type, scale) {
-  if (!scales.largestWeight) return null;
+function arrowScale(scales, total, type) {
   const top = roundBelow(scales.largestWeight / total) * total;
-  const values = [top / 5, top].filter((value) => scales.width(value) * scale >= 0.8 && scales.width(value) * scale <= 26);
+  const values = [top / 5, top].filter((value) => scales.width(value) >= 0.8);
   if (!values.length) return null;
-  return h("span", { class: "scale", title: values.map((value) => weight(value, type.unit)).join(", ") }, "calls",
-    values.map((value) => [arrow(scales.width(value) * scale), share(value, total)]).flat());
+  return h("span", { class: "scale", title: `Width: ${values.map((value) => weight(value, type.unit)).join(", ")} cumulative` }, h("span", { class: "what" }, "cum"),
+    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value, total))));
 }
 
 function arrow(width) {
