@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
+import sysconfig
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "plopi/__init__.py").read_text(encoding="utf-8"), re.MULTILINE)
@@ -23,6 +27,38 @@ TEST = [
     "types-psutil",
 ]
 
+NATIVE = (
+    [
+        Extension(
+            "plopi.collector._sampler",
+            ["plopi/collector/_sampler.c"],
+            depends=[str(header.relative_to(HERE)) for header in sorted((HERE / "plopi/collector").glob("_sampler*.h"))],
+            extra_compile_args=["-std=gnu11"],
+            optional=True,
+        )
+    ]
+    if platform.python_implementation() == "CPython"
+    and sys.platform.startswith("linux")
+    and (3, 11) <= sys.version_info < (3, 16)
+    and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    else []
+)
+"""The native engine, where it can exist at all; without a compiler or Python's headers plopi works with its Python engine."""
+
+
+class BuildNative(build_ext):
+    def build_extension(self, ext: Extension) -> None:
+        try:
+            super().build_extension(ext)
+        except Exception as error:
+            print(
+                f"plopi: the native engine could not be built ({error}); the Python engine will be used. "
+                "To have it, install a C compiler and this Python's headers (Debian: gcc python3-dev) and install plopi again.",
+                file=sys.stderr,
+            )
+            raise
+
+
 setup(
     name="plopi",
     version=VERSION[1],
@@ -31,6 +67,8 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.10",
+    ext_modules=NATIVE,
+    cmdclass={"build_ext": BuildNative},
     packages=find_packages(include=["plopi", "plopi.*"]),
     package_data={"plopi": ["py.typed", "static/**/*"]},
     extras_require={"viewer": VIEWER, "test": VIEWER + TEST},

@@ -17,13 +17,10 @@
    meanwhile does not hold the GIL, so its chain stands still and owns all its code objects: the dying one is not among them. */
 
 #define _GNU_SOURCE
-#include "_sampler_tables.h"
+#include "_sampler_wall.h"
 
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/time.h>
-#include <time.h>
 
 enum { CPU_CLOCK = 1, WALL_CLOCK = 2 };
 enum { OFF, ON };
@@ -54,7 +51,8 @@ static struct {
     _Atomic int inside; /* handlers that are running */
     _Atomic uint32_t threads;
     uint32_t number; /* counts sessions; changes only while no handler runs */
-    int clocks, max_depth;
+    int clocks, max_depth, main_only;
+    int32_t pid;
     PyInterpreterState *interp;
     Base bases[MAX_BASES];
     unsigned base_count;
@@ -71,17 +69,6 @@ static uint64_t began_cpu_ns; /* the process's CPU clock at start */
 
 #define COUNT(counter) atomic_fetch_add_explicit(&session.counter, 1, memory_order_relaxed)
 #define READ(counter) atomic_load_explicit(&session.counter, memory_order_relaxed)
-
-static inline uint64_t read_clock(clockid_t clock) {
-    struct timespec now;
-    return clock_gettime(clock, &now) == 0 ? (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec : 0;
-}
-
-/* The CPU clock of any thread of this process by its number in the kernel: what pthread_getcpuclockid makes of a pthread_t, without
-   the pthread_t, which may not be used once its thread has ended. */
-static inline clockid_t clock_of_thread(int32_t tid) {
-    return (clockid_t)((~(unsigned)tid << 3) | 6u);
-}
 
 /* -- the handler ------------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +87,80 @@ static void begin_thread(void) {
     }
 }
 
-static void take_sample(void) {
+/* The calling thread's own thread state, or NULL where there is nothing to sample (and then it is counted why). */
+static PyThreadState *own_thread_state(uint64_t now) {
+    PyThreadState *thread = PyGILState_GetThisThreadState();
+    if (thread != NULL && thread->interp == session.interp && (!session.main_only || self.tid == session.pid)) {
+        return thread;
+    }
+    COUNT(foreign);
+    atomic_fetch_add_explicit(&session.foreign_ns, now - self.cpu_ns, memory_order_relaxed);
+    self.cpu_ns = now;
+    return NULL;
+}
+
+/* A sample of the calling thread's stack that is not published yet, or NULL (and then it is counted why). */
+static Sample *stack_now(PyThreadState *thread) {
+    Sample *sample = pool_take(&pool);
+    if (sample == NULL) {
+        COUNT(lost); /* its time goes to the thread's next sample */
+        return NULL;
+    }
+    sample->flags = 0;
+    int depth = walk(thread, sample, session.max_depth);
+    if (depth <= 0) {
+        pool_give_back(&pool, sample);
+        if (depth == TORN) {
+            COUNT(torn);
+        } else {
+            COUNT(frameless);
+        }
+        return NULL;
+    }
+    if (collecting_garbage(session.interp) && running_thread_state() == thread) {
+        sample->flags |= IN_GC;
+    }
+    sample->thread = self.thread;
+    sample->tid = self.tid;
+    sample->ident = thread->thread_id;
+    sample->entry = -1;
+    sample->cpu_ns = sample->wall_ns = sample->still_ns = sample->still = 0;
+    return sample;
+}
+
+/* A tick of the CPU timer: the thread's CPU time since its last such sample. */
+static void sample_cpu(uint64_t now) {
+    PyThreadState *thread = own_thread_state(now);
+    Sample *sample = thread != NULL ? stack_now(thread) : NULL;
+    if (sample != NULL) {
+        sample->flags |= self.born_since ? FIRST : 0;
+        sample->cpu_ns = now - self.cpu_ns;
+        self.born_since = 0;
+        self.cpu_ns = now;
+        pool_publish(&pool, sample);
+    }
+}
+
+/* Woken by the ticker: the wall time that waits in the thread's row. */
+static void sample_wall(uint64_t now, int index) {
+    Watched *row = index >= 0 && index < MAX_WATCHED ? &wall.rows[index] : NULL;
+    if (row == NULL || atomic_load_explicit(&row->tid, memory_order_acquire) != self.tid) {
+        return;
+    }
+    PyThreadState *thread = PyGILState_GetThisThreadState();
+    Sample *sample = thread != NULL && thread->interp == session.interp ? stack_now(thread) : NULL;
+    if (sample != NULL) {
+        sample->entry = index;
+        sample->flags |= FROM_WALL;
+        sample->still_ns = atomic_exchange_explicit(&row->still_ns, 0, memory_order_relaxed);
+        sample->still = atomic_exchange_explicit(&row->still, 0, memory_order_relaxed);
+        sample->wall_ns = atomic_exchange_explicit(&row->due_ns, 0, memory_order_relaxed);
+        pool_publish(&pool, sample);
+    }
+    atomic_store_explicit(&row->seen_cpu_ns, now, memory_order_relaxed);
+}
+
+static void take_sample(const siginfo_t *info) {
     COUNT(ticks);
     if (ignored) {
         COUNT(ignored);
@@ -114,48 +174,20 @@ static void take_sample(void) {
         self.cpu_ns = 0;
         self.born_since = 1;
     }
-    PyThreadState *thread = PyGILState_GetThisThreadState();
-    if (thread == NULL || thread->interp != session.interp) {
-        COUNT(foreign);
-        atomic_fetch_add_explicit(&session.foreign_ns, now - self.cpu_ns, memory_order_relaxed);
-        self.cpu_ns = now;
-        return;
+    if (info->si_code == SI_KERNEL) {
+        sample_cpu(now);
+    } else {
+        sample_wall(now, info->si_value.sival_int);
     }
-    Sample *sample = pool_take(&pool);
-    if (sample == NULL) {
-        COUNT(lost); /* its time goes to the thread's next sample */
-        return;
-    }
-    sample->flags = 0;
-    int depth = walk(thread, sample, session.max_depth);
-    if (depth <= 0) {
-        pool_give_back(&pool, sample);
-        if (depth == TORN) {
-            COUNT(torn);
-        } else {
-            COUNT(frameless);
-        }
-        return;
-    }
-    if (collecting_garbage(session.interp) && running_thread_state() == thread) {
-        sample->flags |= IN_GC;
-    }
-    if (self.born_since) {
-        sample->flags |= FIRST;
-        self.born_since = 0;
-    }
-    sample->thread = self.thread;
-    sample->tid = self.tid;
-    sample->ident = thread->thread_id;
-    sample->entry = -1;
-    sample->cpu_ns = now - self.cpu_ns;
-    sample->wall_ns = sample->idle_ns = 0;
-    self.cpu_ns = now;
-    pool_publish(&pool, sample);
     if (READ(ticks) % COST_EVERY == 0) {
         COUNT(timed);
         atomic_fetch_add_explicit(&session.timed_ns, read_clock(CLOCK_THREAD_CPUTIME_ID) - now, memory_order_relaxed);
     }
+}
+
+/* The kernel's own timer, or our ticker: what anybody else sends is not ours to count. */
+static inline int is_tick(const siginfo_t *info) {
+    return info->si_code == SI_KERNEL || (info->si_code == SI_QUEUE && info->si_pid == session.pid);
 }
 
 static void on_signal(int number, siginfo_t *info, void *context) {
@@ -163,8 +195,8 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     (void)context;
     int former_errno = errno;
     atomic_fetch_add(&session.inside, 1);
-    if (atomic_load(&session.state) == ON && info->si_code == SI_KERNEL) {
-        take_sample();
+    if (atomic_load(&session.state) == ON && is_tick(info)) {
+        take_sample(info);
     }
     atomic_fetch_sub(&session.inside, 1);
     errno = former_errno;
@@ -180,14 +212,23 @@ static uint64_t mean_spacing(void) {
 }
 
 static void file_sample(const Sample *sample, uint64_t spacing) {
+    Watched *row = sample->entry >= 0 ? &wall.rows[sample->entry] : NULL;
+    if (row != NULL) {
+        file_still_time(&tables, row, sample->still_ns, sample->still);
+    }
     uint32_t node = stack_of(&tables, sample);
     if (node == NO_ROW) {
         return;
     }
+    node = bounded(&tables, node);
     uint32_t thread = thread_row(&tables, sample);
     uint64_t cpu_ns = sample->flags & FIRST ? spacing : sample->cpu_ns;
-    if (thread == NO_ROW || add_weights(&tables, bounded(&tables, node), thread, 1, cpu_ns, sample->wall_ns) < 0) {
+    if (thread == NO_ROW || add_weights(&tables, node, thread, 1, cpu_ns, sample->wall_ns) < 0) {
         tables.dropped++;
+    }
+    if (row != NULL) {
+        row->node = node;
+        row->thread = sample->thread;
     }
 }
 
@@ -201,6 +242,56 @@ static void drain_pool(void) {
         index = atomic_load_explicit(&sample->next, memory_order_relaxed);
         file_sample(sample, spacing);
         pool_give_back(&pool, sample);
+    }
+}
+
+/* The kernel's number of a thread. Its own state may still hold the one it had before a fork (3.11). */
+static int32_t tid_of(PyThreadState *thread) {
+    return thread == running_thread_state() ? (int32_t)syscall(SYS_gettid) : (int32_t)thread->native_thread_id;
+}
+
+/* A thread's stack from outside: with the GIL here, a thread without it stands still. */
+static uint32_t stack_from_outside(PyThreadState *thread) {
+    Sample *sample = pool_take(&pool);
+    if (sample == NULL) {
+        return NO_ROW;
+    }
+    sample->flags = 0;
+    uint32_t node = walk(thread, sample, session.max_depth) > 0 ? stack_of(&tables, sample) : NO_ROW;
+    pool_give_back(&pool, sample);
+    return node == NO_ROW ? NO_ROW : bounded(&tables, node);
+}
+
+/* List the interpreter's threads: new ones are watched from now on. Ended ones, whose samples have been drained by now, are forgotten. */
+static void list_threads(int32_t but) {
+    for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL; thread = PyThreadState_Next(thread)) {
+        int32_t tid = tid_of(thread);
+        if (tid == 0 || tid == but || (session.main_only && tid != session.pid) || map_get(&wall.by_tid, (uint64_t)tid) != NO_ROW) {
+            continue;
+        }
+        Watched *row = watch_thread(tid, thread->thread_id);
+        if (row != NULL) {
+            row->node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
+            row->thread = atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed);
+        }
+    }
+}
+
+static void settle_wall(void) {
+    for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {
+        Watched *row = &wall.rows[i];
+        if (row->tid == 0) {
+            continue;
+        }
+        int gone = row->gone;
+        if (!pool_has_ready(&pool)) { /* else its newest sample, which this time follows, may not be filed yet */
+            settle_row(&tables, row);
+        }
+        if (gone) {
+            file_still_time(&tables, row, row->due_ns, 1);
+            map_remove(&wall.by_tid, (uint64_t)row->tid);
+            row->tid = 0;
+        }
     }
 }
 
@@ -264,7 +355,7 @@ static void note_bases(void) {
     session.base_count = 0;
     for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL && session.base_count < MAX_BASES;
          thread = PyThreadState_Next(thread)) {
-        int32_t tid = (int32_t)thread->native_thread_id;
+        int32_t tid = tid_of(thread);
         if (tid != 0) {
             session.bases[session.base_count++] = (Base){tid, read_clock(clock_of_thread(tid))};
         }
@@ -301,22 +392,44 @@ static void forget_in_child(void) {
     if (pool.samples != NULL) {
         pool_clear(&pool);
     }
+    wall.running = 0; /* the ticker was the parent's */
+    memset(&wall.by_tid, 0, sizeof wall.by_tid);
+    atomic_store(&wall.count, 0);
 }
 
 static PyObject *raise_os_error(void) {
     return PyErr_SetFromErrno(PyExc_OSError);
 }
 
-PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory)\n--\n\n"
-                        "Begin to sample. Raises RuntimeError where SIGPROF or its timer is somebody else's.");
+static int signal_is_free(int over_handler) {
+    struct sigaction present;
+    struct itimerval timer;
+    if (sigaction(SIGNAL, NULL, &present) < 0 || getitimer(ITIMER_PROF, &timer) < 0 || timer.it_value.tv_sec || timer.it_value.tv_usec) {
+        return 0;
+    }
+    return over_handler || (!(present.sa_flags & SA_SIGINFO) && (present.sa_handler == SIG_DFL || present.sa_handler == SIG_IGN));
+}
+
+PyDoc_STRVAR(is_free_doc, "is_free(over_handler)\n--\n\nWhether start() could have SIGPROF and its timer.");
+
+static PyObject *sampler_is_free(PyObject *module, PyObject *over_handler) {
+    (void)module;
+    int over = PyObject_IsTrue(over_handler);
+    return over < 0 ? NULL : PyBool_FromLong(signal_is_free(over));
+}
+
+PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory, main_only, over_handler)\n--\n\n"
+                        "Begin to sample. Raises RuntimeError where SIGPROF or its timer is somebody else's; over_handler: a handler that is\n"
+                        "installed is plopi's own, and comes back at stop().");
 
 static PyObject *sampler_start(PyObject *module, PyObject *args) {
     (void)module;
-    int clocks, max_depth;
+    int clocks, max_depth, main_only, over_handler;
     unsigned long long interval_ns;
     unsigned int max_stacks;
     PyObject *own_directory;
-    if (!PyArg_ParseTuple(args, "iKiIU", &clocks, &interval_ns, &max_depth, &max_stacks, &own_directory)) {
+    if (!PyArg_ParseTuple(args, "iKiIUpp", &clocks, &interval_ns, &max_depth, &max_stacks, &own_directory, &main_only,
+                          &over_handler)) {
         return NULL;
     }
     if (atomic_load(&session.state) == ON || tables_live) {
@@ -327,13 +440,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_RuntimeError, "the native engine samples the main interpreter: start it there");
         return NULL;
     }
-    struct sigaction present;
-    struct itimerval timer;
-    if (sigaction(SIGNAL, NULL, &present) < 0 || getitimer(ITIMER_PROF, &timer) < 0) {
-        return raise_os_error();
-    }
-    if (((present.sa_flags & SA_SIGINFO) || (present.sa_handler != SIG_DFL && present.sa_handler != SIG_IGN)) ||
-        timer.it_value.tv_sec || timer.it_value.tv_usec) {
+    if (!signal_is_free(over_handler)) {
         PyErr_SetString(PyExc_RuntimeError, "SIGPROF or its timer is in use by somebody else");
         return NULL;
     }
@@ -347,6 +454,8 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     atomic_store(&session.threads, 0);
     session.number++;
     session.clocks = clocks;
+    session.main_only = main_only;
+    session.pid = (int32_t)getpid();
     session.max_depth = max_depth < 1 ? 1 : max_depth > MAX_DEPTH ? MAX_DEPTH : max_depth;
     session.interp = PyInterpreterState_Main();
     _Atomic uint64_t *counters[] = {&session.ticks,     &session.lost,  &session.torn,     &session.foreign,   &session.ignored,
@@ -360,6 +469,16 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     sigemptyset(&action.sa_mask);
     atomic_store(&session.state, ON);
     sigaction(SIGNAL, &action, &session.former);
+    if (clocks & WALL_CLOCK) {
+        list_threads(0);
+        int error = ticker_start(interval_ns, SIGNAL);
+        if (error != 0) {
+            atomic_store(&session.state, OFF);
+            sigaction(SIGNAL, &session.former, NULL);
+            errno = error;
+            return raise_os_error();
+        }
+    }
     if (clocks & CPU_CLOCK) {
         arm(interval_ns);
     }
@@ -371,7 +490,9 @@ PyDoc_STRVAR(stop_doc, "stop()\n--\n\nNo more samples; the signal's former actio
 static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    if (atomic_exchange(&session.state, OFF) == ON) {
+    if (atomic_load(&session.state) == ON) {
+        ticker_stop();
+        atomic_store(&session.state, OFF);
         struct sigaction present, ignore = {.sa_handler = SIG_IGN};
         if (sigaction(SIGNAL, NULL, &present) == 0 && (present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_signal) {
             arm(0);
@@ -384,13 +505,17 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(pause_doc, "pause()\n--\n\nDisarm the timer.");
+PyDoc_STRVAR(pause_doc, "pause()\n--\n\nNo tick arrives from here on, nor is one left pending, until resume().");
 
 static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    if (atomic_load(&session.state) == ON) {
+    struct sigaction present, ignore = {.sa_handler = SIG_IGN};
+    if (atomic_load(&session.state) == ON && sigaction(SIGNAL, NULL, &present) == 0) {
         arm(0);
+        ticker_pause(1);
+        sigaction(SIGNAL, &ignore, NULL); /* discards what is pending */
+        sigaction(SIGNAL, &present, NULL);
     }
     Py_RETURN_NONE;
 }
@@ -403,8 +528,11 @@ static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
     if (PyErr_Occurred()) {
         return NULL;
     }
-    if (atomic_load(&session.state) == ON && (session.clocks & CPU_CLOCK)) {
-        arm(interval_ns);
+    if (atomic_load(&session.state) == ON) {
+        ticker_pause(0);
+        if (session.clocks & CPU_CLOCK) {
+            arm(interval_ns);
+        }
     }
     Py_RETURN_NONE;
 }
@@ -440,7 +568,7 @@ static PyObject *rows_from(const Column *column, size_t begin) {
 
 PyDoc_STRVAR(take_doc,
              "take()\n--\n\n"
-             "Drain, and hand over what is new: (functions [(name, file, line)], locations 'Ii' (function, line), nodes 'II' (parent,\n"
+             "Drain, and hand over what is new: (sequence number from 0, functions [(name, file, line)], locations 'Ii' (function, line), nodes 'II' (parent,\n"
              "location), sums 'IIQQQ' (node, thread, count, cpu_ns, wall_ns), threads 'QQq' (number, ident, tid)), the last four as bytes\n"
              "of rows. Ids of functions, locations and nodes go on from call to call; sums and threads begin anew each time.");
 
@@ -452,15 +580,23 @@ static PyObject *sampler_take(PyObject *module, PyObject *unused) {
         return NULL;
     }
     drain_pool();
+    if (session.clocks & WALL_CLOCK) {
+        settle_wall();
+        if (atomic_load(&session.state) == ON) {
+            list_threads(ignored ? (int32_t)syscall(SYS_gettid) : 0);
+        }
+    }
     /* bytes are no containers: making them starts no collection, so no code object dies until all columns are copied */
     PyObject *locations = rows_from(&tables.locations, tables.locations_told), *nodes = rows_from(&tables.nodes, tables.nodes_told);
     PyObject *sums = rows_from(&tables.sums, 0), *threads = rows_from(&tables.threads, 0);
     PyObject *functions = NULL;
+    unsigned long long sequence = tables.taken;
     if (locations != NULL && nodes != NULL && sums != NULL && threads != NULL) {
         size_t first = tables.functions_told, count = tables.functions.count - first;
         tables.functions_told = tables.functions.count;
         tables.locations_told = tables.locations.count;
         tables.nodes_told = tables.nodes.count;
+        tables.taken++;
         tables.sums.count = tables.threads.count = 0;
         map_clear(&tables.sum_rows);
         map_clear(&tables.thread_rows);
@@ -482,7 +618,7 @@ static PyObject *sampler_take(PyObject *module, PyObject *unused) {
         Py_XDECREF(threads);
         return NULL;
     }
-    return Py_BuildValue("(NNNNN)", functions, locations, nodes, sums, threads);
+    return Py_BuildValue("(KNNNNN)", sequence, functions, locations, nodes, sums, threads);
 }
 
 PyDoc_STRVAR(close_doc, "close()\n--\n\nStop, and let go of the tables and of the hook on code objects.");
@@ -497,6 +633,7 @@ static PyObject *sampler_close(PyObject *module, PyObject *unused) {
             pool_give_back(&pool, sample);
         }
         tables_free(&tables);
+        wall_forget();
     }
     unwatch_code();
     Py_RETURN_NONE;
@@ -510,7 +647,7 @@ static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
     uint64_t timed = READ(timed);
     return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
                          "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
-                         timed ? READ(timed_ns) / timed * READ(ticks) : 0, "strange", tables.strange, "dropped", tables.dropped, "over",
+                         (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + wall.cost_ns, "strange", tables.strange, "dropped", tables.dropped, "over",
                          tables.over);
 }
 
@@ -546,6 +683,7 @@ static PyObject *sampler_probe(PyObject *module, PyObject *unused) {
 static PyMethodDef methods[] = {
     {"start", sampler_start, METH_VARARGS, start_doc},
     {"stop", sampler_stop, METH_NOARGS, stop_doc},
+    {"is_free", sampler_is_free, METH_O, is_free_doc},
     {"pause", sampler_pause, METH_NOARGS, pause_doc},
     {"resume", sampler_resume, METH_O, resume_doc},
     {"is_ours", sampler_is_ours, METH_NOARGS, is_ours_doc},

@@ -24,11 +24,11 @@ typedef struct {
     int32_t tid;
     uint16_t depth;
     uint16_t flags;
-    int32_t entry; /* of the wall table, or -1 */
+    int32_t entry; /* row of the watched threads, or -1 */
     uint64_t ident;
     uint64_t cpu_ns;
     uint64_t wall_ns;
-    uint64_t idle_ns; /* wall time before this sample in which the thread stood still */
+    uint64_t still_ns, still; /* wall time before this sample in which the thread stood still, and looks taken meanwhile */
     uint64_t code[MAX_DEPTH]; /* leaf first; bit 0: the frame belongs to a generator */
     int32_t unit[MAX_DEPTH];
 } Sample;

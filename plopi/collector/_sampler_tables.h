@@ -183,7 +183,8 @@ typedef struct {
     uint32_t gc, truncated;   /* locations */
     uint32_t full;            /* the stack that takes what exceeds max_stacks */
     uint32_t max_stacks;
-    size_t functions_told, locations_told, nodes_told;
+    size_t functions_told, locations_told, nodes_told; /* how many rows were handed over, in so many goes: */
+    uint64_t taken;
     PyObject *own_directory; /* whose files are plopi's own */
     uint64_t strange;        /* code pointers that led to no code object */
     uint64_t dropped;        /* samples for which there was no memory */

@@ -102,6 +102,7 @@ class Collector:
                 self._started = self._ended = time.monotonic_ns()
                 self._process_cpu = self._process_cpu_end = time.process_time_ns()
             self._engine = make_engine(self._engine_name, self._plan, self._table)
+            self._table = self._engine.table
             if running:
                 self._engine.start()
 

@@ -83,12 +83,20 @@ class Engine(Protocol):
         """In a forked child: forget everything, touch nothing the parent uses."""
 
 
+def _native_is_best(plan: Plan) -> bool:
+    from plopi.collector import native
+
+    return native.is_proven() and native.why_not(plan) is None
+
+
 def make_engine(name: str, plan: Plan, table: StackTable) -> Engine:
     """The engine called ``name``; ``auto`` is the best one there is. Raises ``UsageError`` for one that is not."""
     if name not in ENGINES:
         raise UsageError(f"no engine is called {name!r}: choose one of {', '.join(ENGINES)}")
-    if name == "native":
-        raise UsageError("the native engine is not built for this Python: use engine='python' or 'auto'")
+    if name == "native" or (name == "auto" and _native_is_best(plan)):
+        from plopi.collector.native import NativeEngine
+
+        return NativeEngine(plan, table.max_stacks)
     from plopi.collector.python_engine import PythonEngine
 
     return PythonEngine(plan, table)

@@ -1,0 +1,197 @@
+/* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, and wakes only those that have moved.
+
+   A thread whose CPU clock stands still is where it was: the time goes to the stack it was last seen in. The others get a signal,
+   and sample themselves in the handler. The ticker is no Python thread: it never waits for the GIL, and it blocks all signals. */
+
+#ifndef PLOPI_SAMPLER_WALL_H
+#define PLOPI_SAMPLER_WALL_H
+
+#include "_sampler_tables.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#define MAX_WATCHED 8192
+#define MOVED_NS 50000 /* CPU time below which a thread has not moved: returning from our own handler, and going back to sleep, takes that */
+
+typedef struct {
+    _Atomic int32_t tid; /* 0: this row is free */
+    _Atomic int gone;
+    _Atomic uint64_t seen_cpu_ns;       /* its CPU clock when it was last sampled */
+    _Atomic uint64_t due_ns;            /* wall time in which it moved, for its next sample */
+    _Atomic uint64_t still_ns, still;   /* wall time in which it did not, for its last stack; and how many looks that were */
+    uint64_t ident;
+    uint32_t node, thread;              /* the last stack, and the thread's number; the drain's alone */
+    int seen;                           /* by the last listing of the threads; the drain's alone */
+} Watched;
+
+static struct {
+    Watched rows[MAX_WATCHED];
+    _Atomic uint32_t count; /* rows that were ever used */
+    pthread_mutex_t lock;   /* held by the ticker during a tick */
+    pthread_cond_t changed;
+    pthread_t ticker;
+    int running, paused, stop; /* under the lock, but for `running` */
+    uint64_t interval_ns;
+    uint64_t cost_ns; /* the ticker's own CPU clock */
+    Map by_tid;       /* the drain's alone */
+} wall;
+
+static inline uint64_t read_clock(clockid_t clock) {
+    struct timespec now;
+    return clock_gettime(clock, &now) == 0 ? (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec : 0;
+}
+
+/* The CPU clock of any thread of this process by its number in the kernel: what pthread_getcpuclockid makes of a pthread_t, without
+   the pthread_t, which may not be used once its thread has ended. */
+static inline clockid_t clock_of_thread(int32_t tid) {
+    return (clockid_t)((~(unsigned)tid << 3) | 6u);
+}
+
+/* Signal one thread; the handler learns from the value which row is meant. */
+static void wake_thread(int32_t tid, uint32_t row, int signal_number) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = signal_number;
+    info.si_code = SI_QUEUE;
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = (int)row;
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, signal_number, &info);
+}
+
+static void look_at(Watched *row, uint32_t index, uint64_t elapsed_ns, int signal_number) {
+    int32_t tid = atomic_load_explicit(&row->tid, memory_order_acquire);
+    if (tid == 0 || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
+        return;
+    }
+    uint64_t cpu_ns = read_clock(clock_of_thread(tid));
+    uint64_t seen_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
+    if (cpu_ns == 0) {
+        atomic_store_explicit(&row->gone, 1, memory_order_release);
+    } else if (cpu_ns > seen_ns + MOVED_NS || cpu_ns < seen_ns) {
+        atomic_fetch_add_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
+        wake_thread(tid, index, signal_number);
+    } else {
+        atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
+    }
+}
+
+static struct timespec timespec_of(uint64_t ns) {
+    return (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+}
+
+static void *tick(void *signal_number) {
+    pthread_setname_np(pthread_self(), "plopi-ticker");
+    uint64_t last = read_clock(CLOCK_MONOTONIC), next = last;
+    pthread_mutex_lock(&wall.lock);
+    while (!wall.stop) {
+        uint64_t now = read_clock(CLOCK_MONOTONIC);
+        next = next + wall.interval_ns > now ? next + wall.interval_ns : now + wall.interval_ns;
+        struct timespec until = timespec_of(next);
+        while (!wall.stop && pthread_cond_timedwait(&wall.changed, &wall.lock, &until) == 0) {
+        }
+        now = read_clock(CLOCK_MONOTONIC);
+        uint32_t count = wall.stop || wall.paused ? 0 : atomic_load(&wall.count);
+        for (uint32_t i = 0; i < count; i++) {
+            look_at(&wall.rows[i], i, now - last, (int)(intptr_t)signal_number);
+        }
+        last = now;
+        wall.cost_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    }
+    pthread_mutex_unlock(&wall.lock);
+    return NULL;
+}
+
+static int ticker_start(uint64_t interval_ns, int signal_number) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&wall.lock, NULL);
+    pthread_cond_init(&wall.changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    wall.interval_ns = interval_ns;
+    wall.stop = wall.paused = 0;
+    wall.cost_ns = 0;
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 128 * 1024);
+    int error = pthread_create(&wall.ticker, &small, tick, (void *)(intptr_t)signal_number);
+    pthread_attr_destroy(&small);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    wall.running = error == 0;
+    return error;
+}
+
+static void ticker_stop(void) {
+    if (wall.running) {
+        pthread_mutex_lock(&wall.lock);
+        wall.stop = 1;
+        pthread_cond_signal(&wall.changed);
+        pthread_mutex_unlock(&wall.lock);
+        pthread_join(wall.ticker, NULL);
+        wall.running = 0;
+    }
+}
+
+/* Once this returns with `paused`, no thread is signalled. */
+static void ticker_pause(int paused) {
+    if (wall.running) {
+        pthread_mutex_lock(&wall.lock);
+        wall.paused = paused;
+        pthread_mutex_unlock(&wall.lock);
+    }
+}
+
+/* -- the drain's side, with the GIL ------------------------------------------------------------------------------------- */
+
+static void file_still_time(Tables *tables, Watched *row, uint64_t still_ns, uint64_t looks) {
+    if ((still_ns || looks) && row->node != NO_ROW) {
+        Sample stand_in = {.thread = row->thread, .ident = row->ident, .tid = row->tid};
+        uint32_t thread = thread_row(tables, &stand_in);
+        if (thread == NO_ROW || add_weights(tables, row->node, thread, looks, 0, still_ns) < 0) {
+            tables->dropped++;
+        }
+    }
+}
+
+/* Give a thread's still time to its last stack. To be called when no sample of it is waiting. */
+static void settle_row(Tables *tables, Watched *row) {
+    uint64_t still_ns = atomic_exchange(&row->still_ns, 0), looks = atomic_exchange(&row->still, 0);
+    file_still_time(tables, row, still_ns, looks);
+}
+
+static void wall_forget(void) {
+    map_free(&wall.by_tid);
+    atomic_store(&wall.count, 0);
+    memset(wall.rows, 0, sizeof wall.rows);
+}
+
+static Watched *watch_thread(int32_t tid, uint64_t ident) {
+    uint32_t count = atomic_load(&wall.count), index = 0;
+    while (index < count && wall.rows[index].tid != 0) {
+        index++;
+    }
+    if (index == MAX_WATCHED || map_put(&wall.by_tid, (uint64_t)tid, index) < 0) {
+        return NULL;
+    }
+    Watched *row = &wall.rows[index];
+    row->gone = 0;
+    row->due_ns = row->still_ns = row->still = 0;
+    row->seen_cpu_ns = read_clock(clock_of_thread(tid));
+    row->ident = ident;
+    row->node = NO_ROW;
+    row->seen = 1;
+    atomic_store_explicit(&row->tid, tid, memory_order_release);
+    if (index == count) {
+        atomic_store(&wall.count, count + 1);
+    }
+    return row;
+}
+
+#endif

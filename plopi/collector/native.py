@@ -1,0 +1,246 @@
+"""The native engine: the signal handler itself, in C, walks the frames of the thread that burned the CPU.
+
+``_sampler`` (an optional extension, see ``docs/native-engine.md``) takes the samples and interns them; this module carries its
+rows to the collector's tables and decides where the engine can be had.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from array import array
+from collections.abc import Callable
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from plopi.collector import selftest, walk
+from plopi.collector.engine import Plan, Tally
+from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREADS, StackTable
+from plopi.errors import UsageError
+from plopi.model import NONE, ProfileBuilder
+
+PROVEN: frozenset[tuple[int, int]] = frozenset()
+"""Versions on which ``auto`` takes this engine; on others it must be asked for."""
+POLL_SECONDS = 0.25
+WALL_POLL_SECONDS = 0.1
+"""How soon a new thread is seen by the wall clock."""
+_NO_NODE = 0xFFFFFFFF
+
+Batch = tuple[int, list[tuple[str, str, int]], bytes, bytes, bytes, bytes]
+"""What ``_sampler.take`` hands over: see there."""
+
+
+def why_not(plan: Plan) -> str | None:
+    """Why this engine cannot do what ``plan`` asks for here and now, or None."""
+    reason = unavailable()
+    if reason is None and plan.mode == "virtual":
+        reason = "it measures CPU and wall time, not virtual time"
+    if reason is None:
+        _, reason = _signal_for(_sampler())
+    return reason
+
+
+@lru_cache(maxsize=1)
+def unavailable() -> str | None:
+    """Why this interpreter cannot have the engine at all, or None. Asked once: the first time runs the self-test."""
+    if sys.implementation.name != "cpython":
+        return f"it reads the frames of CPython, and this is {sys.implementation.name}"
+    if not sys.platform.startswith("linux"):
+        return f"it is made for Linux, and this is {sys.platform}"
+    try:
+        sampler = _sampler()
+    except ImportError as error:
+        return (
+            f"its C part is not built for this Python ({error}); reinstall plopi with a C compiler and Python's headers present"
+        )
+    if sys.hexversion != sampler.BUILT_FOR:
+        built = ".".join(str(sampler.BUILT_FOR >> shift & 0xFF) for shift in (24, 16, 8))
+        return f"its C part was built for CPython {built}, and this is {sys.version.split()[0]}; reinstall plopi"
+    return selftest.failure(sampler.probe)
+
+
+def is_proven() -> bool:
+    return sys.version_info[:2] in PROVEN
+
+
+def _sampler() -> ModuleType:
+    from plopi.collector import _sampler
+
+    return _sampler
+
+
+def _signal_for(sampler: ModuleType) -> tuple[bool, str | None]:
+    """Whether a handler of plopi's own stands where ours must go, and why ours cannot go there, or None."""
+    present = signal.getsignal(signal.SIGPROF)
+    ours = present is walk.on_tick
+    if not ours and present not in (signal.SIG_DFL, signal.SIG_IGN):
+        return False, "SIGPROF has a handler of somebody else's"
+    if not sampler.is_free(ours):
+        return ours, "SIGPROF or its timer is in use by somebody else"
+    return ours, None
+
+
+class NativeEngine:
+    """See ``engine.Engine``."""
+
+    name = "native"
+
+    def __init__(self, plan: Plan, max_stacks: int) -> None:
+        """Raises UsageError where the engine cannot be had."""
+        reason = why_not(plan)
+        if reason is not None:
+            raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
+        self.plan, self.tally = plan, Tally()
+        self.table: StackTable = NativeTable(max_stacks)
+        self._sampler: Any = _sampler()
+        self._running = False
+
+    def start(self) -> None:
+        sampler = self._sampler
+        sampler.close()
+        over_handler, _ = _signal_for(sampler)
+        clocks = (sampler.CPU_CLOCK if self.plan.measures_cpu else 0) | (sampler.WALL_CLOCK if self.plan.measures_wall else 0)
+        directory = COLLECTOR_DIRECTORY
+        try:
+            sampler.start(
+                clocks,
+                self.plan.interval_ns,
+                self.plan.max_depth,
+                self.table.max_stacks,
+                directory,
+                not self.plan.threads,
+                over_handler,
+            )
+        except (RuntimeError, OSError) as error:
+            raise UsageError(f"the native engine cannot be used: {error}; use engine='python'") from error
+        self._running = True
+
+    def poll(self) -> float:
+        self._sampler.ignore_thread()
+        self.settle()
+        return WALL_POLL_SECONDS if self.plan.measures_wall else POLL_SECONDS
+
+    def check(self) -> None:
+        if self._running and not self._sampler.is_ours():
+            self.tally.note("sampling interrupted: SIGPROF or its timer was taken over by the program")
+
+    def settle(self) -> None:
+        if self._running:
+            self.table.dirty.append(self._sampler.take())
+            self._count()
+
+    def _count(self) -> None:
+        counters, tally = self._sampler.counters(), self.tally
+        tally.ticks = counters["ticks"] - counters["ignored"]
+        tally.cost_ns = counters["cost_ns"]
+        self.table.truncated = counters["over"]
+
+    def _note_losses(self) -> None:
+        counters = self._sampler.counters()
+        if counters["lost"]:
+            self.tally.note(f"{counters['lost']} samples found the pool full; their time went to the next sample of the thread")
+        if counters["foreign_ns"] > 1_000_000:
+            self.tally.note(
+                f"{counters['foreign_ns'] / 1e9:.3f} s of CPU time was of threads that run no Python code of the main interpreter"
+            )
+
+    def pause(self) -> None:
+        if self._running:
+            self._sampler.pause()
+
+    def resume(self) -> None:
+        if self._running:
+            self._sampler.resume(self.plan.interval_ns)
+
+    def stop(self) -> None:
+        if self._running:
+            self._sampler.stop()
+            self.settle()
+            self._note_losses()
+            self._running = False
+            self._sampler.close()
+
+    def abandon(self) -> None:
+        self._running = False
+        self.table.clear()
+        self._sampler.close()
+
+
+class NativeTable(StackTable):
+    """Batches of rows on their way from ``_sampler`` to the collector's tables; bounded there, by ``max_stacks``."""
+
+    dirty: list[Any]
+
+    def clear(self) -> None:
+        super().clear()
+        self._next = 0
+        self._functions: list[int] = []
+        self._location_rows = array("q")
+        self._stack_rows = array("q")
+        self._names: dict[int, str] = {}
+        self._rows_of_threads: dict[tuple[int, int], int] = {}
+
+    def drain(self, rows: ProfileBuilder, window: int) -> int:
+        """Move all weights into ``rows`` under ``window``; returns the number of samples moved."""
+        moved = 0
+        for batch in self._in_order():
+            moved += self._file(rows, window, batch)
+        return moved
+
+    def _in_order(self) -> list[Batch]:
+        """The batches that can be filed by now. Rows refer to earlier batches, and two threads may have taken at once."""
+        self.dirty.sort(key=lambda batch: -batch[0])
+        found: list[Batch] = []
+        while self.dirty and self.dirty[-1][0] == self._next:
+            found.append(self.dirty.pop())
+            self._next += 1
+        return found
+
+    def _file(self, rows: ProfileBuilder, window: int, batch: Batch) -> int:
+        _, functions, locations, nodes, sums, threads = batch
+        self._functions += [rows.function_id(name, file, line) for name, file, line in functions]
+        location_pairs, node_pairs = _columns("I", locations, 2), _columns("I", nodes, 2)
+        self._location_rows.extend(
+            rows.location_id(self._functions[function], line) for function, line in zip(location_pairs[0], location_pairs[1])
+        )
+        for parent, location in zip(node_pairs[0], node_pairs[1]):
+            above = NONE if parent == _NO_NODE else self._stack_rows[parent]
+            self._stack_rows.append(rows.stack_id(above, self._location_rows[location]))
+        thread_rows = [self._thread_row(rows, number, ident) for number, ident, _ in zip(*_columns("Q", threads, 3))]
+        return self._file_sums(rows, window, sums, thread_rows)
+
+    def _file_sums(self, rows: ProfileBuilder, window: int, sums: bytes, thread_rows: list[int]) -> int:
+        words = array("Q", sums)  # node and thread share the first, then count, cpu and wall
+        order = [("samples", "cpu", "wall").index(sample_type.name) + 1 for sample_type in rows.sample_types]
+        moved = 0
+        for at in range(0, len(words), 4):
+            node, thread = _halves(words[at])
+            rows.add_sample(self._stack_rows[node], [words[at + i] for i in order], thread_rows[thread], window)
+            moved += words[at + 1]
+        return moved
+
+    def _thread_row(self, rows: ProfileBuilder, number: int, ident: int) -> int:
+        live = threading._active.get(ident)  # type: ignore[attr-defined]
+        name = self._names.get(number)
+        if name is None or (live is not None and not name):
+            name = self._names[number] = "" if live is None else live.name
+        row = self._rows_of_threads.get((number, ident))
+        if row is None:
+            full = len(self._rows_of_threads) >= MAX_THREADS
+            row = rows.thread_id(OTHER_THREADS) if full else rows.thread_id(name, ident)
+            self._rows_of_threads[number, ident] = row
+        return row
+
+
+_halves: Callable[[int], tuple[int, int]] = (
+    (lambda word: (word & 0xFFFFFFFF, word >> 32))
+    if sys.byteorder == "little"
+    else (lambda word: (word >> 32, word & 0xFFFFFFFF))
+)
+
+
+def _columns(typecode: str, packed: bytes, width: int) -> list[array[int]]:
+    values = array(typecode, packed)
+    return [values[i::width] for i in range(width)]
