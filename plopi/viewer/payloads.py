@@ -76,7 +76,7 @@ def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
     picture = choose(numbers, view.nodes, weighed.appraisal)
     wrappers = [wrapper for edge in picture.edges for wrapper in edge.wrappers]
     label = names.labels(about.profile, [*picture.nodes, *wrappers])
-    groups, group_of_file = about.packages.groups(numbers.self)
+    groups, group_of_file = weighed.groups
     nodes = [
         {
             **_function(about.profile, function, label[function]),

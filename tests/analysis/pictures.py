@@ -1,8 +1,8 @@
 """Call graphs as drawn text.
 
-A function is ``name self/cum``, with ``*`` for a root and ``loop WEIGHT`` for direct recursion. An edge is ``caller -> callee weight``,
-``caller ~> callee weight`` where it stands for no direct call; wrappers folded into it stand in brackets, and ``<=`` before a weight says
-that it is an upper bound.
+A function is ``name self/cum``, with ``*`` for a root and ``loop WEIGHT`` for direct recursion. An edge is
+``caller -> callee weight``, or ``caller ~> callee weight`` where it stands for no direct call; wrappers folded into it stand in
+brackets, and ``<=`` before a weight says that it is an upper bound.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def calls_profiles(draw: st.DrawFn, functions: int = 8) -> Profile:
 
 
 def large_stacks(nodes: int, functions: int = 3000, seed: int = 1) -> Profile:
-    """A trie of ``nodes`` nodes, some 40 deep, over ``functions`` functions in modules; callees of a function are few and uneven."""
+    """A trie of ``nodes`` nodes, 10 to 60 deep; callees of a function are few and uneven."""
     rng = random.Random(seed)
     rows = ProfileBuilder((SAMPLES, CPU))
     locations = [

@@ -238,7 +238,7 @@ def test_numbers_of_a_dump_are_those_of_pstats(program: Callable[[], object]) ->
 
 def test_recursion_in_a_dump_is_taken_as_the_dump_has_it() -> None:
     """cProfile counts a recursive function's time once; adding callers' times up would count it at every level."""
-    profile, stats = dump_of(lambda: fibonacci(12))
+    profile, _ = dump_of(lambda: fibonacci(12))
     numbers = numbers_of(profile)
     function = next(f for f in range(len(profile.functions)) if profile.function_name(f) == "fibonacci")
     assert numbers.cum[function] <= numbers.total

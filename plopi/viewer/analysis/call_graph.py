@@ -91,6 +91,13 @@ class Numbers:
     """By position: weight of samples that end there."""
     subtree: Ints | None = None
 
+    def edge_weights(self, caller: Ints, callee: Ints) -> Ints:
+        """Weights of direct edges, 0 where there is none."""
+        rows = self.structure.rows(caller, callee)
+        weights = np.zeros(len(rows), dtype=np.int64)
+        weights[rows >= 0] = self.edge[rows[rows >= 0]]
+        return weights
+
     @cached_property
     def present(self) -> Mask:
         """By function: whether it belongs to the selection at all. A dump's functions all do, even where they took no time."""

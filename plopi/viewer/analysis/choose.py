@@ -2,10 +2,10 @@
 
 1. *Choose* by what a function explains. Its score is pprof's: cum times the entropy of where its weight comes from and goes
    to, plus self; a function that merely passes its weight on scores next to nothing. Heavy owners of self time are always in.
-2. *Link* the chosen, with the functions that pass the weight between them (see ``links``).
+2. *Link* the chosen through what is hidden between them (see ``links``). Where that is one chain of wrappers, functions that have
+   hardly any self time and one caller and one callee, the edge lists them: they are folded into it.
 3. *Prune* edges: light ones, and residual ones that a path of others implies; never one that holds a function to a root.
-4. *Fold* chains: a function with one caller, one callee and hardly any self time goes into the edge between these two.
-5. Folding made room: choose more.
+4. *Fold* the chosen functions that turned out to be wrappers, too; that makes room: choose more.
 
 Every order ends in ids, so one view of one profile is one picture.
 """
@@ -15,14 +15,14 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.columns import Floats, Ints, Mask
-from plopi.viewer.analysis.links import Linked, link
+from plopi.viewer.analysis.links import Link, Linked, link
 
 SMALL_NODES = 0.4
 """Functions whose cum is below this share of total / N are not worth one of N nodes: 0.5 % at 80."""
@@ -93,16 +93,15 @@ def choose(numbers: Numbers, limit: int, appraisal: Appraisal | None = None) -> 
     """The picture with at most ``limit`` functions; the appraisal of the numbers may be kept from picture to picture."""
     appraisal = appraisal or appraise(numbers)
     worthwhile = (numbers.cum > 0) & (numbers.cum >= numbers.total * SMALL_NODES / limit)
-    ranking = _ranking(numbers, limit, np.flatnonzero(worthwhile & ~appraisal.passes_on), appraisal.score)
-    between = _heaviest(numbers, np.flatnonzero(worthwhile & appraisal.passes_on), 4 * limit)
+    ranking = _ranking(numbers, limit, np.flatnonzero(worthwhile), appraisal)
     want = limit
-    best = _compose(numbers, ranking[:want], between, limit)
+    best = _compose(numbers, ranking[:want], limit)
     for _ in range(ROUNDS):
         room = limit - len(best.nodes)
         if room <= 0 or want >= len(ranking):
             break
         want += room
-        fuller = _compose(numbers, ranking[:want], between, limit)
+        fuller = _compose(numbers, ranking[:want], limit)
         if len(fuller.nodes) > limit:
             break
         best = fuller
@@ -150,45 +149,53 @@ def _passes_on(numbers: Numbers) -> Mask:
     return passes
 
 
-def _ranking(numbers: Numbers, limit: int, candidates: Ints, score: Floats) -> Ints:
-    """Functions in the order in which they are chosen: owners of much self time, then by score, then by cum, then id."""
+def _ranking(numbers: Numbers, limit: int, candidates: Ints, appraisal: Appraisal) -> Ints:
+    """Functions in the order in which they are chosen: owners of much self time, then by score, then by cum, then id.
+
+    Those that merely pass their weight on come last: where there is room, they fold or tell of a second way.
+    """
     own = numbers.self[candidates]
-    heavy = own >= max(numbers.total * HEAVY_SELF / limit, 1)
-    return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score[candidates], np.where(heavy, -own, 0)))]
+    heavy = np.where(own >= max(numbers.total * HEAVY_SELF / limit, 1), -own, 0)
+    score, passes_on = appraisal.score[candidates], appraisal.passes_on[candidates]
+    return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score, passes_on, heavy))]
 
 
-def _heaviest(numbers: Numbers, functions: Ints, most: int) -> Ints:
-    return functions[np.lexsort((functions, -numbers.cum[functions]))][:most]
+def _compose(numbers: Numbers, chosen: Ints, limit: int) -> Picture:
+    """The picture of ``chosen``, less those that fold into an edge."""
+    linked = link(numbers, chosen)
+    holder, edges = _prune(numbers, chosen, linked, [_edge(numbers, found) for found in linked.links], limit)
+    folded = _fold(numbers, edges, holder)
+    kept = {end for edge in folded for end in (edge.caller, edge.callee)} | {f for f, caller in holder.items() if caller == NONE}
+    if len(kept) == len(chosen):
+        return _picture(numbers, chosen, holder, edges, linked)
+    chosen = np.array(sorted(kept), dtype=np.int64)
+    if numbers.structure.stacks is not None:
+        chains = {(edge.caller, edge.callee): edge for edge in folded}
+        linked = link(numbers, chosen)
+        folded = [_edge(numbers, found, chains.get((found.caller, found.callee))) for found in linked.links]
+    holder, edges = _prune(numbers, chosen, linked, folded, limit)
+    return _picture(numbers, chosen, holder, edges, linked)
 
 
-def _compose(numbers: Numbers, chosen: Ints, between: Ints, limit: int) -> Picture:
-    """The picture of ``chosen``, with those of ``between`` that fold into its edges."""
-    for attempt in range(ROUNDS):
-        functions = np.union1d(chosen, between)
-        linked = link(numbers, functions)
-        roots, edges = _prune(numbers, functions, linked, _edges(linked, {}), limit)
-        edges = _fold(numbers, _without_dead_ends(edges, set(between.tolist()) - set(chosen.tolist())), roots)
-        wrappers = {w for edge in edges for w in edge.wrappers}
-        unfolded = [f for f in between.tolist() if f not in wrappers and f not in chosen]
-        if not unfolded:
-            break
-        between = np.setdiff1d(between, unfolded) if attempt < ROUNDS - 2 else between[:0]
-    nodes = np.array([f for f in functions.tolist() if f not in wrappers], dtype=np.int64)
-    if wrappers and numbers.structure.stacks is not None:
-        chains = {(edge.caller, edge.callee): edge for edge in edges if edge.wrappers}
-        linked = link(numbers, nodes)
-        roots, edges = _prune(numbers, nodes, linked, _edges(linked, chains), limit)
-    return _picture(numbers, nodes, roots, edges, linked)
+def _edge(numbers: Numbers, found: Link, chain: Edge | None = None) -> Edge:
+    """The link as an edge, with the functions between as its wrappers: those of a chain found before, or where they are one."""
+    if chain and chain.wrappers:
+        return replace(chain, weight=found.weight, exact=found.exact)
+    if found.direct < found.weight * WRAPPER_FLOW and found.hidden and _is_chain(numbers, found, found.hidden):
+        return Edge(found.caller, found.callee, found.weight, False, found.exact, found.hidden)
+    return Edge(found.caller, found.callee, found.weight, found.hidden != () and found.direct == 0, found.exact)
 
 
-def _edges(linked: Linked, chains: Mapping[tuple[int, int], Edge]) -> list[Edge]:
-    """The links as edges; one that replaces a chain found before has the chain's wrappers."""
-    edges = []
-    for found in linked.links:
-        chain = chains.get((found.caller, found.callee))
-        residual = chain.residual if chain else found.residual
-        edges.append(Edge(found.caller, found.callee, found.weight, residual, found.exact, chain.wrappers if chain else ()))
-    return edges
+def _is_chain(numbers: Numbers, found: Link, hidden: tuple[int, ...]) -> bool:
+    """Whether the hidden functions are wrappers of this link alone, and its weight goes from each to the next."""
+    functions = np.array(hidden, dtype=np.int64)
+    way = np.array([found.caller, *hidden, found.callee], dtype=np.int64)
+    return bool(
+        np.all(numbers.self[functions] < numbers.total * WRAPPER_SELF)
+        and np.all(numbers.recursive[functions] == 0)
+        and np.all(numbers.cum[functions] * WRAPPER_FLOW <= found.weight)
+        and np.all(numbers.edge_weights(way[:-1], way[1:]) >= found.weight * WRAPPER_FLOW)
+    )
 
 
 def _weight_order(edge: Edge) -> tuple[int, int, int]:
@@ -196,7 +203,7 @@ def _weight_order(edge: Edge) -> tuple[int, int, int]:
 
 
 def _prune(numbers: Numbers, functions: Ints, linked: Linked, edges: list[Edge], limit: int) -> tuple[dict[int, int], list[Edge]]:
-    """The edges worth drawing, heaviest first, and what holds each function: its caller in a spanning forest, NONE for a root."""
+    """What holds each function (its caller in a spanning forest, NONE for a root), and the edges worth drawing by weight."""
     edges = sorted(edges, key=_weight_order)
     holder = _spanning_forest(numbers, functions, linked, edges)
     held = {(caller, callee) for callee, caller in holder.items()}
@@ -273,49 +280,40 @@ def _is_implied(edge: Edge, into: Mapping[int, list[Edge]]) -> bool:
     return False
 
 
-def _without_dead_ends(edges: list[Edge], optional: set[int]) -> list[Edge]:
-    """Strip, again and again, the ``optional`` functions that nothing leads to or from."""
-    while True:
-        callers, callees = {edge.caller for edge in edges}, {edge.callee for edge in edges}
-        left = [
-            edge
-            for edge in edges
-            if (edge.callee not in optional or edge.callee in callers) and (edge.caller not in optional or edge.caller in callees)
-        ]
-        if len(left) == len(edges):
-            return edges
-        edges = left
-
-
 def _fold(numbers: Numbers, edges: list[Edge], holder: Mapping[int, int]) -> list[Edge]:
-    """Fold every wrapper into the edge between its caller and its callee, unless these have an edge of their own or are one."""
+    """Fold every wrapper into an edge between its caller and its callee, unless these have an edge of their own or are one.
+
+    Without stacks the new edge's weight is that of the wrapper's edge to its callee, or where the wrapper has other callers,
+    the most that it can be.
+    """
     into: dict[int, dict[int, Edge]] = defaultdict(dict)
     out_of: dict[int, dict[int, Edge]] = defaultdict(dict)
     for edge in edges:
         into[edge.callee][edge.caller] = out_of[edge.caller][edge.callee] = edge
     for wrapper in sorted(out_of, key=lambda f: (-int(numbers.cum[f]), f)):
-        if len(into[wrapper]) != 1 or len(out_of[wrapper]) != 1 or holder.get(wrapper, NONE) == NONE:
+        if len(into[wrapper]) != 1 or len(out_of[wrapper]) != 1 or holder[wrapper] == NONE:
             continue
         (before,), (after,) = into[wrapper].values(), out_of[wrapper].values()
         caller, callee = before.caller, after.callee
         if caller == callee or callee in out_of[caller] or not _merely_passes_on(numbers, wrapper, before, after):
             continue
+        alone = len(numbers.structure.callers.of(wrapper)) == 1
         whole = Edge(
             caller,
             callee,
-            after.weight,
+            after.weight if alone else min(before.weight, after.weight),
             before.residual or after.residual,
-            before.exact and after.exact and len(numbers.structure.callers.of(wrapper)) == 1,
+            before.exact and after.exact and alone,
             (*before.wrappers, wrapper, *after.wrappers),
         )
         del out_of[caller][wrapper], into[callee][wrapper], into[wrapper], out_of[wrapper]
         out_of[caller][callee] = into[callee][caller] = whole
-    return sorted((edge for callees in out_of.values() for edge in callees.values()), key=_weight_order)
+    return [edge for callees in out_of.values() for edge in callees.values()]
 
 
 def _merely_passes_on(numbers: Numbers, wrapper: int, before: Edge, after: Edge) -> bool:
     least = int(numbers.cum[wrapper]) * WRAPPER_FLOW
-    return (
+    return bool(
         numbers.self[wrapper] < numbers.total * WRAPPER_SELF
         and numbers.recursive[wrapper] == 0
         and before.weight >= least
@@ -326,7 +324,7 @@ def _merely_passes_on(numbers: Numbers, wrapper: int, before: Edge, after: Edge)
 def _picture(numbers: Numbers, functions: Ints, holder: Mapping[int, int], edges: list[Edge], linked: Linked) -> Picture:
     nodes = sorted(functions.tolist(), key=lambda f: (-int(numbers.cum[f]), f))
     depth = {f: linked.depth[f] if f in linked.depth else float(_steps_to_root(f, holder)) for f in nodes}
-    wrappers = [w for edge in edges for w in edge.wrappers]
+    wrappers = sorted({w for edge in edges for w in edge.wrappers})
     wrappers_self = int(numbers.self[wrappers].sum()) if wrappers else 0
     shown_self = int(numbers.self[nodes].sum()) if nodes else 0
     left_out = LeftOut(

@@ -17,12 +17,18 @@ KEPT_SELECTIONS = 4
 class Weighed:
     """The numbers of one selection, and what follows from them alone."""
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: Numbers, of: Index) -> None:
         self.numbers = numbers
+        self._index = of
 
     @cached_property
     def appraisal(self) -> choose.Appraisal:
         return choose.appraise(self.numbers)
+
+    @cached_property
+    def groups(self) -> tuple[list[packages.Group], dict[int, int]]:
+        """The groups by colour, and each file row's place among them."""
+        return self._index.packages.groups(self.numbers.self)
 
     @cached_property
     def by_self(self) -> Ints:
@@ -65,7 +71,7 @@ class Index:
     def weighed(self, selection: Selection) -> Weighed:
         with self._lock:
             if selection not in self._weighed:
-                self._weighed[selection] = Weighed(numbers_of(self.profile, self.structure, selection))
+                self._weighed[selection] = Weighed(numbers_of(self.profile, self.structure, selection), self)
                 while len(self._weighed) > KEPT_SELECTIONS:
                     self._weighed.popitem(last=False)
             self._weighed.move_to_end(selection)

@@ -1,38 +1,46 @@
 """Who calls whom among a few chosen functions, when all the others are hidden.
 
-From stacks the answer is exact: hidden functions are cut out of every stack, and an edge's weight is that of the samples in
+From stacks the answer is exact: hidden functions are cut out of every stack, and a link's weight is that of the samples in
 which the caller is the nearest chosen function above the callee, each sample once.
 
-A CALLS profile has no stacks, so only direct edges are known. A chosen function whose callers are all hidden hangs on the
-chosen function that reaches it by the *widest* path through hidden callers (the path whose lightest edge is heaviest); no more
-than that lightest edge can have gone that way, so it is the link's weight, marked as not exact.
+A CALLS profile has no stacks, so only direct edges are known. A chosen function whose heaviest caller is hidden, or that no root
+would lead to, hangs on the chosen function that reaches it by the *widest* path through hidden callers (the path whose lightest
+edge is heaviest). No more than that lightest edge can have gone that way: it is the link's weight, marked as not exact.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers, StackStructure
-from plopi.viewer.analysis.call_tree import enclosing, topmost
+from plopi.viewer.analysis.call_tree import CallTree, enclosing, topmost
 from plopi.viewer.analysis.columns import Ints, group_by_key
 
-FARTHEST = 10_000
+FARTHEST = 5_000
 """Hidden callers looked at before a chosen function counts as hanging on none."""
+LONGEST_WAY = 60
+"""Hidden functions between two chosen ones beyond which nobody would read their list."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """An edge between chosen functions. ``residual``: never a direct call. Not ``exact``: ``weight`` is the most it can be."""
+    """An edge between chosen functions. ``direct`` is the weight of direct calls. Not ``exact``: ``weight`` is an upper bound.
+
+    ``hidden`` are the functions between the two, caller's side first, where the weight is heaviest; None where they are many.
+    """
 
     caller: int
     callee: int
     weight: int
-    residual: bool = False
+    direct: int
     exact: bool = True
+    hidden: tuple[int, ...] | None = ()
 
 
 @dataclass(frozen=True)
@@ -52,39 +60,69 @@ def link(numbers: Numbers, chosen: Ints) -> Linked:
     """Link ``chosen`` (distinct function ids); costs what their activations or edges cost, not the profile."""
     stacks, subtree = numbers.structure.stacks, numbers.subtree
     if stacks is None or subtree is None:
-        return _link_calls(numbers, chosen)
+        return _CallsLinker(numbers, chosen).linked()
     return _link_stacks(numbers, stacks, subtree, chosen)
 
 
 def _link_stacks(numbers: Numbers, stacks: StackStructure, subtree: Ints, chosen: Ints) -> Linked:
-    structure, tree = numbers.structure, stacks.tree
+    tree = stacks.tree
     position = np.sort(np.concatenate([stacks.occurrences.of(int(f)) for f in chosen] or [np.zeros(0, dtype=np.int64)]))
     position = position[subtree[position] != 0]
     end, function, weight = tree.end[position], tree.function[position], subtree[position]
     outer, level = enclosing(position, end)
 
     nested = np.flatnonzero(outer >= 0)
-    key = function[outer] * structure.functions + function
-    tops = nested[topmost(key[nested], position[nested], end[nested])]
-    keys, weights = _sum_by_key(key[tops], weight[tops])
-    caller, callee = np.divmod(keys, max(structure.functions, 1))
-    rows = structure.rows(caller, callee)
-    residual = (rows < 0) | (numbers.edge[rows] == 0) if len(numbers.edge) else rows < 0
-    links = [
-        Link(a, b, w, r)
-        for a, b, w, r in zip(caller.tolist(), callee.tolist(), weights.tolist(), residual.tolist())
-        if a != b and w != 0
-    ]
-
+    key = function[outer] * numbers.structure.functions + function
+    calls = nested[topmost(key[nested], position[nested], end[nested])]
     tops = topmost(function, position, end)
     outermost = tops[level[tops] == 0]
-    functions, above = _sum_by_key(function[outermost], weight[outermost])
-    return Linked(links, dict(zip(functions.tolist(), above.tolist())), _mean_levels(function[tops], level[tops], weight[tops]))
+    above = _sums_by_function(function[outermost], weight[outermost])
+    return Linked(
+        _links_of(numbers, tree, key[calls], weight[calls], position[calls]),
+        above,
+        _mean_levels(function[tops], level[tops], weight[tops]),
+    )
 
 
-def _sum_by_key(key: Ints, weight: Ints) -> tuple[Ints, Ints]:
+def _links_of(numbers: Numbers, tree: CallTree, key: Ints, weight: Ints, position: Ints) -> list[Link]:
+    """One link for each (caller, callee) ``key``, from the activations of the callee that count for it."""
     keys, rows = group_by_key(key)
-    return keys, rows.sums(weight)
+    caller, callee = np.divmod(keys, max(numbers.structure.functions, 1))
+    heaviest = position[_heaviest_rows(weight, rows.rows, rows.start)]
+    direct = numbers.edge_weights(caller, callee)
+    weights = rows.sums(weight)
+    links = []
+    for a, b, w, d, place in zip(caller.tolist(), callee.tolist(), weights.tolist(), direct.tolist(), heaviest.tolist()):
+        if a != b and w != 0:
+            links.append(Link(a, b, w, d, True, _way(tree, place, a) if d < w else ()))
+    return links
+
+
+def _heaviest_rows(weight: Ints, rows: Ints, start: Ints) -> Ints:
+    """The first row of the greatest weight in each group of rows (none empty)."""
+    if not len(rows):
+        return rows
+    in_order = weight[rows]
+    greatest = np.repeat(np.maximum.reduceat(in_order, start[:-1]), np.diff(start))
+    candidates = np.flatnonzero(in_order == greatest)
+    return rows[candidates[np.searchsorted(candidates, start[:-1])]]
+
+
+def _way(tree: CallTree, position: int, caller: int) -> tuple[int, ...] | None:
+    """Functions between a position and the nearest ``caller`` above it."""
+    way: list[int] = []
+    above = int(tree.parent[position])
+    while above != NONE and (function := int(tree.function[above])) != caller:
+        if len(way) == LONGEST_WAY:
+            return None
+        way.append(function)
+        above = int(tree.parent[above])
+    return tuple(reversed(way))
+
+
+def _sums_by_function(function: Ints, weight: Ints) -> dict[int, int]:
+    functions, rows = group_by_key(function)
+    return dict(zip(functions.tolist(), rows.sums(weight).tolist()))
 
 
 def _mean_levels(function: Ints, level: Ints, weight: Ints) -> dict[int, float]:
@@ -95,43 +133,104 @@ def _mean_levels(function: Ints, level: Ints, weight: Ints) -> dict[int, float]:
     return dict(zip(functions.tolist(), mean.tolist()))
 
 
-def _link_calls(numbers: Numbers, chosen: Ints) -> Linked:
-    among = set(chosen.tolist())
-    links: list[Link] = []
-    outermost: dict[int, int] = {}
-    for function in sorted(among):
-        callers = list(_callers(numbers, function))
-        shown = [Link(a, function, w, exact=exact) for a, w, exact in callers if a in among]
-        if callers and not shown:
-            shown = _widest(numbers, function, among)
-        if not shown:
-            outermost[function] = int(numbers.cum[function])
-        links += shown
-    return Linked(sorted(links, key=lambda link: (link.caller, link.callee)), outermost, {})
+class _CallsLinker:
+    """Builds the links of a CALLS profile: direct ones, then those through hidden callers."""
 
+    def __init__(self, numbers: Numbers, chosen: Ints) -> None:
+        self._numbers = numbers
+        self._chosen = sorted(chosen.tolist(), key=lambda f: (-int(numbers.cum[f]), f))
+        self._among = set(self._chosen)
+        self._links: dict[tuple[int, int], Link] = {}
+        self._onward: dict[int, list[int]] = defaultdict(list)
+        self._reached: set[int] = set()
+        self._roots: list[int] = []
 
-def _callers(numbers: Numbers, function: int) -> Iterator[tuple[int, int, bool]]:
-    """(caller, weight, exact) of every edge into a function but its own."""
-    rows = numbers.structure.callers.of(function)
-    exact = numbers.edge_exact[rows].tolist() if numbers.edge_exact is not None else [True] * len(rows)
-    for caller, weight, proven in zip(numbers.structure.caller[rows].tolist(), numbers.edge[rows].tolist(), exact):
-        if caller != function:
-            yield caller, weight, proven
+    def linked(self) -> Linked:
+        for function in self._chosen:
+            callers = list(self._callers(function))
+            inside = [Link(a, function, w, w, exact) for a, w, exact in callers if a in self._among]
+            for direct in inside:
+                self._add(direct)
+            outside = max((w for a, w, _ in callers if a not in self._among), default=-1)
+            if outside > max((direct.weight for direct in inside), default=-1):
+                self._add_widest(function, self._among)
+            if not callers:
+                self._begin_at(function)
+        self._reach_the_rest()
+        links = [self._links[ends] for ends in sorted(self._links)]
+        return Linked(links, {function: int(self._numbers.cum[function]) for function in self._roots}, {})
 
+    def _reach_the_rest(self) -> None:
+        """Tie what no root leads to onto what one does; where that cannot be done, the heaviest becomes a root."""
+        while left := [f for f in self._chosen if f not in self._reached]:
+            before = len(self._reached)
+            for function in left:
+                if function not in self._reached and self._add_widest(function, self._reached):
+                    self._spread([function])
+            if len(self._reached) == before:
+                self._begin_at(left[0])
 
-def _widest(numbers: Numbers, function: int, among: set[int]) -> list[Link]:
-    """The link from the chosen function that reaches ``function`` by the widest path through hidden ones, or nothing."""
-    seen = {function}
-    reached = [(-weight, caller) for caller, weight, _ in _callers(numbers, function)]
-    heapq.heapify(reached)
-    while reached and len(seen) < FARTHEST:
-        width, caller = heapq.heappop(reached)
-        if caller in among and caller != function:
-            return [Link(caller, function, -width, residual=True, exact=False)]
-        if caller in seen:
-            continue
-        seen.add(caller)
-        for further, weight, _ in _callers(numbers, caller):
-            if further not in seen:
-                heapq.heappush(reached, (max(width, -weight), further))
-    return []
+    def _begin_at(self, function: int) -> None:
+        self._roots.append(function)
+        self._spread([function])
+
+    def _spread(self, functions: list[int]) -> None:
+        while functions:
+            function = functions.pop()
+            if function not in self._reached:
+                self._reached.add(function)
+                functions += self._onward[function]
+
+    def _add(self, new: Link) -> None:
+        self._links[new.caller, new.callee] = new
+        self._onward[new.caller].append(new.callee)
+        if new.caller in self._reached:
+            self._spread([new.callee])
+
+    def _add_widest(self, function: int, goals: Collection[int]) -> bool:
+        """Link ``function`` to the one of ``goals`` that reaches it by the widest path through hidden functions, if one does."""
+        seen = {function}
+        onward = {}
+        heap = [(-weight, caller, function) for caller, weight, _ in self._callers(function)]
+        heapq.heapify(heap)
+        while heap and len(seen) < FARTHEST:
+            width, caller, callee = heapq.heappop(heap)
+            if caller in seen:
+                continue
+            seen.add(caller)
+            onward[caller] = callee
+            if caller in goals:
+                self._add(self._residual(caller, function, -width, onward))
+                return True
+            if caller not in self._among:
+                for further, weight, _ in self._callers(caller):
+                    if further not in seen:
+                        heapq.heappush(heap, (max(width, -weight), further, caller))
+        return False
+
+    def _residual(self, caller: int, callee: int, weight: int, onward: Mapping[int, int]) -> Link:
+        hidden: list[int] = []
+        step = onward[caller]
+        while step != callee:
+            hidden.append(step)
+            step = onward[step]
+        # Where each function on the way has one caller, all of its time came this way: the dump proves the last edge's weight.
+        proven = all(len(list(self._callers(function))) == 1 for function in hidden) and bool(hidden)
+        if proven:
+            weight = self._edge_weight(hidden[-1], callee)
+            proven = self._numbers.edge_exact is None
+        direct = self._edge_weight(caller, callee)
+        most = min(direct + weight, int(self._numbers.cum[caller]), int(self._numbers.cum[callee]))
+        return Link(caller, callee, most, direct, proven, tuple(hidden) if len(hidden) <= LONGEST_WAY else None)
+
+    def _edge_weight(self, caller: int, callee: int) -> int:
+        return int(self._numbers.edge_weights(np.array([caller]), np.array([callee]))[0])
+
+    def _callers(self, function: int) -> Iterator[tuple[int, int, bool]]:
+        """(caller, weight, exact) of every edge into a function but its own."""
+        numbers = self._numbers
+        rows = numbers.structure.callers.of(function)
+        exact = numbers.edge_exact[rows].tolist() if numbers.edge_exact is not None else [True] * len(rows)
+        for caller, weight, proven in zip(numbers.structure.caller[rows].tolist(), numbers.edge[rows].tolist(), exact):
+            if caller != function:
+                yield caller, weight, proven

@@ -53,14 +53,17 @@ def _labels_of(profile: Profile, function: int) -> list[str]:
     line = profile.functions.line[function]
     parts = name_parts(name)
     where = module_of(file)
-    place = f"{file_name(file)}:{line}" if file else ""
+    if file in ("", "~"):
+        unshortened = " ".join(name.strip("<>{}").removeprefix("built-in method ").split())
+        return list(dict.fromkeys([".".join(parts) or "(no name)", unshortened or "(no name)", f"{name} #{function}"]))
+    place = f"{file_name(file)}:{line}"
     if len(parts) == 1 and parts[0] in _NAMELESS:
         first = [f"{parts[0]} {where}"] if parts[0] == "<module>" else [f"{parts[0]} {place}"]
     else:
         first = [".".join(parts[-count:]) for count in range(min(2, len(parts)), len(parts) + 1)]
         first += [f"{where}.{first[-1]}"] if where and not where.startswith("<") else []
     whole = ".".join(parts)
-    longer = [f"{whole} {place}", f"{whole} {file}:{line}"] if file else []
+    longer = [f"{whole} {place}", f"{whole} {file}:{line}"]
     return [" ".join(label.split()) or "(no name)" for label in (*first, *longer)] + [f"{whole} {file}:{line} #{function}"]
 
 
