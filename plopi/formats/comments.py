@@ -57,4 +57,4 @@ def number_of(key: str, comments: Iterable[str]) -> int | None:
 
 def _is_number(value: str) -> bool:
     digits = value.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and len(digits) < 19
+    return digits.isascii() and digits.isdigit() and len(digits) <= 19

@@ -16,18 +16,23 @@ FRAME_FIELD, STATUS_FIELD, WINDOW_FIELD = 1000, 1001, 1002
 """Fields of plopi's own in pprof's ``Profile``; readers that do not know them skip them, as protobuf says."""
 _MAGIC = b"PLOP"
 _FRAME = struct.Struct("<4sIII")
-"""Magic, length of the fragment after its frame, CRC-32 of those bytes, number of the fragment (from 0)."""
+"""Magic, length of the fragment after its frame, checksum, number of the fragment (from 0)."""
 _TAG = bytes_field(FRAME_FIELD, bytes(_FRAME.size))[: -_FRAME.size]
 _FRAME_BYTES = len(_TAG) + _FRAME.size
 
 
 def framed(body: bytes, number: int) -> bytes:
     """The fragment with this body; a recording's fragments are numbered from 0."""
-    return _TAG + _FRAME.pack(_MAGIC, len(body), zlib.crc32(body), number) + body
+    return _TAG + _FRAME.pack(_MAGIC, len(body), _checksum(body, number), number) + body
 
 
 def is_recording(head: bytes) -> bool:
     return head.startswith(_TAG + _MAGIC)
+
+
+def _checksum(body: bytes | memoryview, number: int) -> int:
+    """CRC-32 of number and body: zeros, which a file may end in after a crash, have a wrong one."""
+    return zlib.crc32(body, zlib.crc32(number.to_bytes(4, "little")))
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def extent(data: bytes, offset: int = 0, fragments: int = 0) -> Extent:
     while len(data) - offset >= _FRAME_BYTES and data[offset : offset + len(_TAG)] == _TAG:
         magic, length, checksum, number = _FRAME.unpack_from(data, offset + len(_TAG))
         begin = offset + _FRAME_BYTES
-        if magic != _MAGIC or length > len(data) - begin or zlib.crc32(view[begin : begin + length]) != checksum:
+        if magic != _MAGIC or length > len(data) - begin or _checksum(view[begin : begin + length], number) != checksum:
             break
         if number == 0 and fragments:
             raise FormatError("two recordings were appended to each other; keep each in a file of its own", offset)

@@ -17,15 +17,45 @@ NAME = "pprof"
 SUFFIX = ".pb.gz"
 
 
+_WIRE_TYPES = {**dict.fromkeys((1, 2, 3, 4, 5, 6, 11), (2,)), **dict.fromkeys((7, 8, 9, 10, 12, 14, 15), (0,)), 13: (0, 2)}
+"""What may stand for each field of profile.proto; those above 15 are somebody's own."""
+
+
 def sniff(head: bytes, file_name: str) -> bool:
-    """A recording by its magic, another pprof file by its suffix or by its first field being a sample type."""
+    """A recording by its magic, another pprof file by its suffix or by its fields being those of a profile."""
     if is_recording(head):
         return True
     name = file_name.lower().removesuffix(".part").removesuffix(".gz")
-    if name.endswith((".pb", ".pprof", ".prof.pb", ".profile.proto")):
-        return True
-    # Field 1, a message that holds nothing but small varints in fields 1 and 2: ValueType.
-    return len(head) > 5 and head[0] == 0x0A and 2 <= head[1] <= 12 and head[2] in (0x08, 0x10)
+    return name.endswith((".pb", ".pprof")) or _sample_types(head) > 0
+
+
+def _sample_types(head: bytes) -> int:
+    """How many sample types stand in ``head``; 0 where something there is no field of a profile."""
+    at, found = 0, 0
+    while at < len(head):
+        tag, at = _varint(head, at)
+        field, wire_type = tag >> 3, tag & 7
+        value, at = _varint(head, at)
+        if wire_type not in _WIRE_TYPES.get(field, (0, 2) if field > 15 else ()):
+            return 0
+        if wire_type == 2:
+            message = head[at : at + value]
+            if field == 1:
+                if len(message) == value and not (2 <= value <= 12 and message[0] in (0x08, 0x10)):
+                    return 0
+                found += 1
+            at += value
+    return found
+
+
+def _varint(head: bytes, at: int) -> tuple[int, int]:
+    """A number of up to ten bytes, and where the next begins."""
+    value = 0
+    for place, byte in enumerate(head[at : at + 10]):
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
+    return value, at + 10
 
 
 def read(data: bytes, limits: Limits) -> Profile:
