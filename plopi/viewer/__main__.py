@@ -16,10 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     missing = [package for module, package in NEEDED.items() if not _is_there(module)]
     if missing:
         return _fail(f"{', '.join(missing)} is not installed here; do: {sys.executable} -m pip install 'plopi[viewer]'", 1)
-    from plopi.viewer import app, config
+    from plopi.viewer.config import parse
 
     try:
-        app.run(config.parse(sys.argv[1:] if arguments is None else arguments, os.environ))
+        config = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
+        from plopi.viewer.app import run  # takes a moment, which --help need not wait for
+
+        run(config)
     except UsageError as error:
         return _fail(str(error), 2)
     except PlopiError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import plopi
 from plopi.errors import UsageError
-from plopi.viewer.readers.results import Bounds
+from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.security import Token, clean_base_url
 
 LOOPBACK = ("127.0.0.1", "::1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Processes:
         self.host = socket.gethostname() if host is None else host
         self._clock = clock
         self._watched: dict[tuple[int, str], _Watched] = {}
+        self._lock = threading.Lock()
 
     def is_local(self, about: About) -> bool:
         return bool(about.host) and about.host == self.host
@@ -62,7 +64,11 @@ class Processes:
         alive = self.alive(about)
         if alive is None or about.pid is None:
             return None
-        key = (about.pid, about.process_start)
+        with self._lock:
+            return self._vital(about, about.pid, alive)
+
+    def _vital(self, about: About, pid: int, alive: bool) -> Vital:
+        key = (pid, about.process_start)
         if not alive:
             self._watched.pop(key, None)
             return DEAD
@@ -71,7 +77,7 @@ class Processes:
         if known is not None and now - known.at < _KEEP_SECONDS:
             return known.vital
         try:
-            process = known.process if known is not None else psutil.Process(about.pid)
+            process = known.process if known is not None else psutil.Process(pid)
             with process.oneshot():
                 cpu = process.cpu_percent(None)
                 vital = Vital(True, None if known is None else cpu, process.memory_info().rss)

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Literal
 
 from plopi.viewer.processes import Processes
+from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.pool import Pool, Task
 from plopi.viewer.readers.process import Want
-from plopi.viewer.readers.results import Bounds, Key, Parsed, Progress, Summary, Unreadable
+from plopi.viewer.readers.results import Key, Parsed, Progress, Summary, Unreadable
 from plopi.viewer.watch import PART_SUFFIX, Found, Watcher
 
 Status = Literal["growing", "finished", "ended", "broken", "unread"]
@@ -34,6 +35,8 @@ FRESH_SECONDS = 60.0
 SUMMARY_FACTOR = 5
 """A growing file's summary is read again after this many times what reading it took."""
 SUMMARIES_AT_ONCE = 4
+CHUNK = 500
+"""So many files are noted at once before other requests get their turn."""
 _FINISHED_SUFFIX = ".pb.gz"
 
 
@@ -60,6 +63,8 @@ class Entry:
     id: str
     name: str
     """For people: the file's name without what says "recording"."""
+    found: Found
+    """The file that counts: the finished one before the growing one. Stays the last one after all have gone."""
     files: dict[str, Found] = field(default_factory=dict)
     summary: Summary | None = None
     summary_key: Key | None = None
@@ -72,10 +77,17 @@ class Entry:
     skimming: Reading | None = None
     """Being read for its columns; for its summary."""
 
-    @property
-    def found(self) -> Found:
-        """The file that counts: the finished one before the growing one."""
-        return min(self.files.values(), key=lambda found: (found.name.endswith(PART_SUFFIX), found.name))
+    def put(self, found: Found) -> None:
+        self.files[found.name] = found
+        self._choose()
+
+    def drop(self, name: str) -> None:
+        self.files.pop(name, None)
+        self._choose()
+
+    def _choose(self) -> None:
+        if self.files:
+            self.found = min(self.files.values(), key=lambda found: (found.name.endswith(PART_SUFFIX), found.name))
 
     @property
     def is_part(self) -> bool:
@@ -208,25 +220,27 @@ class Store:
         try:
             loop = asyncio.get_running_loop()
             changes = await loop.run_in_executor(self._scanner, self._watcher.scan)
-            self._note(changes.changed, changes.gone, changes.problem)
+            await self._note(changes.changed, changes.gone, changes.problem)
             await self._see_who_lives(loop)
         finally:
             self._scanned_at = self._clock()
             self._scan = None
         self._feed()
 
-    def _note(self, changed: tuple[Found, ...], gone: tuple[str, ...], problem: str | None) -> None:
+    async def _note(self, changed: tuple[Found, ...], gone: tuple[str, ...], problem: str | None) -> None:
         if changed or gone or problem != self.problem:
             self.revision += 1
         self.problem = problem
         for name in gone:
             self._remove(name)
-        for found in changed:
+        for count, found in enumerate(changed, 1):
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
             profile_id = id_of(found.name)
             entry = self._entries.get(profile_id)
             if entry is None:
-                entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name))
-            entry.files[found.name] = found
+                entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name), found)
+            entry.put(found)
             self._want_summary(entry)
         now = self._clock()
         for profile_id in [profile_id for profile_id, due in self._due.items() if due <= now]:
@@ -238,7 +252,7 @@ class Store:
         entry = self._entries.get(id_of(name))
         if entry is None:
             return
-        entry.files.pop(name, None)
+        entry.drop(name)
         if entry.files:
             self._want_summary(entry)
             return

@@ -67,6 +67,8 @@ class Watcher:
             return Changes((), gone, _problem(self.directory, error))
         try:
             return self._scan(fd)
+        except OSError as error:  # the disk, not the directory: what was known stays
+            return Changes((), (), _problem(self.directory, error))
         finally:
             os.close(fd)
 

@@ -53,6 +53,11 @@ class Static(Base, web.StaticFileHandler):
         Base.initialize(self, services)
         web.StaticFileHandler.initialize(self, str(STATIC))
 
+    async def get(self, path: str, include_body: bool = True) -> None:
+        if "\0" in path:
+            raise Refused(404, f"There is no file {path!r}.")
+        await web.StaticFileHandler.get(self, path, include_body)
+
     def compute_etag(self) -> str | None:
         return web.StaticFileHandler.compute_etag(self)
 

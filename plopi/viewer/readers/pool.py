@@ -11,8 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from plopi.errors import FormatError
+from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.process import Job, Process, Want, WorkerDied
-from plopi.viewer.readers.results import Bounds, Key, Parsed, Progress, Unreadable
+from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable
 from plopi.viewer.watch import key_of
 
 Opener = Callable[[], tuple[int, Key]]

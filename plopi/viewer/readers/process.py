@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from plopi.errors import FormatError
 from plopi.viewer.readers import columns, wire
-from plopi.viewer.readers.results import Bounds, Key, Parsed, Progress, Unreadable, progress_from, summary_from
+from plopi.viewer.readers.bounds import Bounds
+from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable, progress_from, summary_from
 
 Want = Literal["columns", "summary"]
 
@@ -64,7 +65,7 @@ class Process:
         options = {
             "memory": bounds.memory,
             "output": bounds.output,
-            "cpu_hard": bounds.cpu_seconds * (bounds.files_per_worker + 2),
+            "cpu_hard": (bounds.cpu_seconds + 2) * (bounds.files_per_worker + 1),
         }
         with theirs:
             self._child = subprocess.Popen(

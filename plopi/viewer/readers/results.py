@@ -69,19 +69,6 @@ class Progress:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a worker may use."""
-
-    file_size: int = 256 * 2**20
-    memory: int = 2 * 2**30
-    output: int = 2 * 2**30
-    cpu_seconds: int = 30
-    wall_seconds: float = 120.0
-    files_per_worker: int = 100
-    workers: int = 2
-
-
 def summary_from(answer: Mapping[str, Any]) -> Summary:
     """A worker's ``done`` message as a Summary; FormatError if it is none."""
     try:
