@@ -40,6 +40,12 @@ export function count(value) {
   return value === null || value === undefined ? "" : Math.round(value).toLocaleString("en-GB");
 }
 
+/** A count that must be short: "2.82 M" from a million on. */
+export function brief(value) {
+  if (value === null || value === undefined || value < 1e6) return count(value);
+  return value < 1e9 ? `${digits(value / 1e6)} M` : `${digits(value / 1e9)} G`;
+}
+
 /** A share of 1 as per cent; what is there but rounds to nothing is "<0.1%". */
 export function share(part, whole) {
   if (!whole) return "0%";

@@ -193,7 +193,7 @@ export class GraphView {
   }
 
   #draw(scene) {
-    this.routes = routeEdges(scene.nodes, scene.edges.map((item) => ({ ...item.edge, width: item.width })), this.bends);
+    this.routes = routeEdges(scene.nodes, scene.edges.map((item) => ({ ...item.edge, width: item.width })), this.bends, { x0: 2, y0: 2, x1: scene.size.width - 2, y1: scene.size.height - 2 });
     for (const item of scene.edges) {
       const route = this.routes.get(item.key);
       if (route) drawEdge(this.edges.get(item.key), item, route);
@@ -326,5 +326,5 @@ function reducedMotion() {
 
 function gcPattern() {
   return s("defs", {}, s("pattern", { id: "gc-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    s("rect", { class: "gc-ground", width: 6, height: 6 }), s("rect", { class: "gc-line", width: 3, height: 6 })));
+    s("rect", { class: "gc-line", width: 3, height: 6 })));
 }

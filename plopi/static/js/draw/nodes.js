@@ -11,6 +11,7 @@ export function makeNode(item, handlers) {
     halo: s("circle", { class: "focus-halo" }),
     ring: s("circle", { class: "ring", r: RING }),
     disc: s("circle", { class: "disc" }),
+    hatch: s("circle", { class: "hatch" }),
     hit: s("circle", { class: "hit" }),
   };
   const group = s("g", { class: "node", "data-id": item.id, tabindex: -1, role: "button" }, Object.values(parts));
@@ -26,11 +27,12 @@ export function drawNode({ group, parts }, item, payload, loop) {
   const group_ = payload.groups[node.group];
   group.setAttribute("class", ["node", `kind-${node.kind}`, colourClass(group_), ...[...group.classList].filter((name) => name.startsWith("is-"))].join(" "));
   group.setAttribute("aria-label", spoken(node, payload));
-  for (const part of [parts.halo, parts.ring, parts.disc, parts.hit]) {
+  for (const part of [parts.halo, parts.ring, parts.disc, parts.hatch, parts.hit]) {
     part.setAttribute("cx", x.toFixed(2));
     part.setAttribute("cy", y.toFixed(2));
   }
   parts.disc.setAttribute("r", r.toFixed(4));
+  parts.hatch.setAttribute("r", node.kind === "gc" ? r.toFixed(2) : "0");
   parts.halo.setAttribute("r", (Math.max(r, RING) + 4.5).toFixed(2));
   parts.hit.setAttribute("r", Math.max(r, 10).toFixed(2));
   parts.loop.toggleAttribute("hidden", !loop);

@@ -6,8 +6,8 @@ export const NAME_SIZE = 12;
 export const NUMBERS_SIZE = 11;
 const NAME_LINE = 14;
 const NUMBERS_LINE = 13;
-const LONGEST = 200;
-const SHORTEST = 110;
+const LONGEST = 210;
+const SHORTEST = 125;
 const MAJOR_SELF = 0.02;
 const MAJOR_CUM = 0.25;
 
@@ -32,7 +32,7 @@ export const isMajor = (node, total) => node.self >= MAJOR_SELF * total || node.
 
 /**
  * The label of a function: {major, sizes: [{name, numbers, width, height}, ...]}, from the whole to the shortest: both lines,
- * both with the name shortened, the name alone, the name alone and shortened.
+ * the name alone, then the same with the name shortened: a whole name tells more than numbers, which the table has too.
  */
 export function labelOf(node, total) {
   const major = isMajor(node, total);
@@ -49,7 +49,7 @@ export function labelOf(node, total) {
     { name, numbers: "", width: width(name) + 2, height: NAME_LINE + 1 },
   ];
   if (short !== name) {
-    sizes.splice(1, 0, { name: short, numbers, width: Math.max(width(short), numbersWidth) + 2, height: both });
+    sizes.push({ name: short, numbers, width: Math.max(width(short), numbersWidth) + 2, height: both });
     sizes.push({ name: short, numbers: "", width: width(short) + 2, height: NAME_LINE + 1 });
   }
   return { major, sizes };

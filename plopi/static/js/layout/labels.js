@@ -1,5 +1,5 @@
 /**
- * Where labels go: around their circles, in screen pixels, most important first. A label is drawn whole, as its name alone, or
+ * Where labels go: around their circles, in screen pixels, most important first. A label is drawn whole, shortened, or
  * not at all (until there is room by zooming, or the pointer is on it): labels never overlap each other or a circle.
  */
 import { boundsOf, circleHitsRect, contains, lengthInside, overlaps } from "./geometry.js";
@@ -17,8 +17,8 @@ const SIDES = [
 ];
 /** A tag sits on its own arrow, or not at all. */
 const ON_ARROW = [{ name: "on", x: 0, y: 0, cost: 0 }];
-/** What it costs to lose the second line: a good deal of arrow under the text before that is the better choice. */
-const SHORT_COST = 16;
+/** What it costs to say less by one step: a good deal of arrow under the text before that is the better choice. */
+const SHORT_COST = 22;
 
 /**
  * @param circles [{id, x, y, r, importance, sizes: [{width, height}], onArrow}] in screen pixels; sizes from whole to shortest

@@ -9,6 +9,7 @@ import { RING } from "./scales.js";
 const STEPS = 14;
 const BENDS = [0.07, -0.07, 0.16, -0.16, 0.27, -0.27, 0.4, -0.4];
 const GAP = 2;
+const OUTSIDE_COST = 60;
 /** Cost of a direct way up to which the layered layout's waypoints are not needed. */
 const TOLERABLE = 24;
 
@@ -16,9 +17,10 @@ const TOLERABLE = 24;
  * @param nodes [{id, r, x, y}]
  * @param edges [{caller, callee, width}]
  * @param bends waypoints by edge key, from the layered layout
+ * @param limits rectangle that arrows should stay in
  * @returns Map by edge key of {points: [[x, y], ...], head: {length, half}}; the tip is the last point, the shaft ends a head's length before
  */
-export function routeEdges(nodes, edges, bends = new Map()) {
+export function routeEdges(nodes, edges, bends = new Map(), limits = null) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const both = new Set(edges.map(edgeKey));
   const routes = new Map();
@@ -28,7 +30,7 @@ export function routeEdges(nodes, edges, bends = new Map()) {
     if (!a || !b || a === b) continue;
     const mutual = both.has(`${edge.callee}>${edge.caller}`);
     const way = bends.get(edgeKey(edge));
-    const direct = bestBend(a, b, edge, nodes, mutual);
+    const direct = bestBend(a, b, edge, nodes, { mutual, limits });
     const points = way?.length && direct.cost > TOLERABLE ? throughWaypoints(a, b, way) : direct.points;
     routes.set(edgeKey(edge), finish(points, a, b, edge.width));
   }
@@ -103,14 +105,15 @@ function catmullRom(p0, p1, p2, p3, t) {
   return [at(0), at(1)];
 }
 
-function bestBend(a, b, edge, nodes, mutual) {
+function bestBend(a, b, edge, nodes, { mutual, limits }) {
   const apart = (edge.width + 12) / Math.max(1, Math.hypot(b.x - a.x, b.y - a.y));
   const candidates = mutual ? BENDS.filter((bend) => bend > 0).map((bend) => Math.min(0.6, Math.max(apart, bend))) : [0, ...BENDS];
   let best = null;
   let lowest = Infinity;
   for (const bend of candidates) {
     const points = quadratic(a, b, bend);
-    const cost = costOf(points, a, b, edge.width, nodes) + Math.abs(bend) * 30;
+    const outside = limits && !contains(limits, boundsOf(points)) ? OUTSIDE_COST : 0;
+    const cost = costOf(points, a, b, edge.width, nodes) + outside + Math.abs(bend) * 30;
     if (cost < lowest) [best, lowest] = [points, cost];
     if (cost <= Math.abs(bend) * 30) break;
   }

@@ -7,7 +7,7 @@ import { makeScales } from "../layout/exports.js";
 import { Live } from "../live.js";
 import { choice, integer, numbers, positions, text, UrlState } from "../state.js";
 import { Controls, FEWEST, MOST } from "../ui/controls.js";
-import { bannerLines, leftOutWords, showFacts } from "../ui/facts.js";
+import { leftOutWords, noteLines, showFacts, warningLines } from "../ui/facts.js";
 import { GRAPH_HELP, helpSheet } from "../ui/help.js";
 import { h, replace } from "../ui/dom.js";
 import { drawLegend } from "../ui/legend.js";
@@ -93,10 +93,12 @@ class GraphPage {
     this.loading?.abort();
     const { signal } = (this.loading = new AbortController());
     try {
-      const [profile, payload] = await whenReady(
-        () => Promise.all([this.api.profile(this.id, signal), this.api.graph(this.id, this.#query(), signal)]),
-        (pending) => showPending($("message"), pending), signal);
-      this.profile = profile;
+      this.profile = await this.api.profile(this.id, signal);
+      this.#header();
+      const payload = await whenReady(() => this.api.graph(this.id, this.#query(), signal), (pending) => this.#pending(pending), signal);
+      if (this.profile.status === "unread" || !this.profile.sample_types.length) this.profile = await this.api.profile(this.id, signal);
+      if (this.state.type === "") this.defaultType = payload.type.name;
+      document.body.classList.remove("no-graph");
       const kept = fresh ? [] : this.#known(payload);
       this.payload = payload;
       await this.#draw(kept, !fresh);
@@ -139,8 +141,7 @@ class GraphPage {
     this.view.setView(this.state.view);
     this.view.show(this.scene, this.bends, { animate });
     this.view.select(this.#selection());
-    this.untidy = this.state.moved.size > 0 || this.grown;
-    this.#header();
+    this.#showControls();
     $("graph").dataset.ready = String(Number($("graph").dataset.ready ?? 0) + 1);
   }
 
@@ -161,9 +162,20 @@ class GraphPage {
     $("name").textContent = profile.name;
     $("name").setAttribute("title", profile.file);
     document.title = `${profile.name} · plopi`;
-    showFacts($("facts"), profile, payload);
-    replace($("banner"), bannerLines(profile).map((line) => h("div", {}, line)));
-    this.controls.show(this.state, profile, this.#amount(), { paused: this.paused, untidy: this.untidy });
+    const notes = { open: this.notesOpen, toggle: () => { this.notesOpen = !this.notesOpen; this.#header(); } };
+    showFacts($("facts"), profile, payload, notes);
+    const lines = [...warningLines(profile), ...(this.notesOpen ? noteLines(profile) : [])];
+    replace($("banner"), lines.map((line) => h("div", {}, line)));
+    this.#showControls();
+  }
+
+  #showControls() {
+    const type = this.state.type || this.payload?.type.name || "";
+    this.controls.show(this.state, this.profile, this.#amount(), { type, paused: this.paused, untidy: this.state.moved.size > 0 || this.grown });
+  }
+
+  #pending(pending) {
+    if (!this.scene) showPending($("message"), pending);
   }
 
   #leftOut(hiddenLabels = 0) {
@@ -175,6 +187,7 @@ class GraphPage {
   }
 
   async #trouble(error) {
+    document.body.classList.toggle("no-graph", !this.scene);
     const retry = h("button", { type: "button", onclick: () => this.#reload({ fresh: true }) }, "Try again");
     const home = h("a", { href: "../../" }, "All profiles");
     const known = error instanceof ApiError;
@@ -208,7 +221,7 @@ class GraphPage {
       if (has("select") && this.scene) this.#selected();
     }
     if (has(...TABLE_KEYS)) this.panel.loadTable(this.colours);
-    if (this.profile) this.controls.show(state, this.profile, this.#amount(), { paused: this.paused, untidy: this.state.moved.size > 0 || this.grown });
+    if (this.profile) this.#showControls();
   }
 
   #movedInUrl() {
@@ -292,8 +305,7 @@ class GraphPage {
         this.places.set(id, [x, y]);
         this.#dropBends([id]);
         this.#remember({ moved: new Map([...this.state.moved, [id, [Math.round(x * 10) / 10, Math.round(y * 10) / 10]]]) });
-        this.untidy = true;
-        this.#header();
+        this.#showControls();
       },
       viewed: (view) => this.#remember({ view: view && view.map((value) => Math.round(value * 1000) / 1000) }),
       labelled: (hidden) => this.#leftOut(hidden),
@@ -303,7 +315,7 @@ class GraphPage {
   #controlActions() {
     const reset = { view: null, moved: new Map(), size: null };
     return {
-      type: (type) => this.url.set({ type: type === this.profile.sample_types[0].name ? "" : type, page: 1 }, { push: true }),
+      type: (type) => this.url.set({ type: type === this.defaultType ? "" : type, page: 1 }, { push: true }),
       thread: (thread) => this.url.set({ thread, page: 1 }, { push: true }),
       layout: (layout) => this.url.set({ layout, ...reset }, { push: true }),
       nodes: (nodes) => this.url.set({ nodes, ...reset }, { push: true }),

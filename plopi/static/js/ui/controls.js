@@ -26,8 +26,9 @@ export class Controls {
       h("span", { class: "gap" }), this.panel);
   }
 
-  show(state, profile, amount, { paused, untidy }) {
-    options(this.types, profile.sample_types.map((type) => [type.name, type.name]), state.type || profile.sample_types[0]?.name);
+  /** @param type name of the sample type that is shown */
+  show(state, profile, amount, { type, paused, untidy }) {
+    options(this.types, profile.sample_types.map((type) => [type.name, type.name]), type);
     this.typeLabel.hidden = profile.sample_types.length < 2;
     options(this.threads, [["", "all threads"], ...profile.threads.map((thread) => [String(thread.id), thread.name || `thread ${thread.ident}`])], state.thread);
     this.threadLabel.hidden = profile.threads.length < 2;

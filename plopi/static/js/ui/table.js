@@ -1,5 +1,5 @@
 /** The function table: sorted, searched and paged by the server. */
-import { count, place, share, weight } from "../format.js";
+import { brief, count, place, share, weight } from "../format.js";
 import { h, replace } from "./dom.js";
 
 const COLUMNS = [
@@ -65,7 +65,7 @@ export class FunctionTable {
       h("td", { title }, h("span", { class: dotClass(this.colours, row.id) }), h("button", { type: "button", class: "row-name", onclick: (event) => { event.stopPropagation(); this.actions.select(row.id); } }, row.label)),
       h("td", { class: "n", title: weight(row.self, type.unit) }, share(row.self, total)),
       h("td", { class: "n", title: weight(row.cum, type.unit) }, share(row.cum, total)),
-      hasCalls ? h("td", { class: "n" }, count(row.calls)) : null);
+      hasCalls ? h("td", { class: "n", title: count(row.calls) }, brief(row.calls)) : null);
   }
 
   #pages() {
