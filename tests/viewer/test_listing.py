@@ -1,0 +1,193 @@
+"""The index as a question and its answer, and the scan that feeds it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from plopi.errors import UsageError
+from plopi.model import About
+from plopi.viewer.listing import Question, row, select
+from plopi.viewer.processes import Processes, Vital
+from plopi.viewer.readers.results import Key, Summary, Unreadable
+from plopi.viewer.store import Entry, id_of, name_of, stem_of
+from plopi.viewer.watch import Found, Watcher
+
+NOW = 10**18
+
+
+def entry(name: str, size: int = 1, samples: int | None = 1, age_s: float = 100, **about: object) -> Entry:
+    found = Found(name, Key(1, 2, size, NOW - int(age_s * 1e9)), None)
+    made = Entry(id_of(name), name_of(name), found, {name: found})
+    if samples is not None:
+        made.summary = Summary("pprof", "stacks", (("cpu", "nanoseconds"),), samples, 1, (), About(**about))  # type: ignore[arg-type]
+        made.summary_key = found.key
+    return made
+
+
+def names(entries: list[Entry], **arguments: str) -> list[str]:
+    page = select(entries, Question.parse(arguments), NOW, lambda _: None)
+    return [entry.name for entry in page.entries]
+
+
+def test_newest_first_by_start_or_else_by_age() -> None:
+    entries = [entry("old", started_ns=1), entry("new", started_ns=NOW), entry("dumped", age_s=50)]
+    assert names(entries) == ["new", "dumped", "old"]
+    assert names(entries, order="asc") == ["old", "dumped", "new"]
+
+
+def test_what_is_not_known_comes_last_in_either_order() -> None:
+    entries = [entry("a", samples=None), entry("b", samples=5), entry("c", samples=7)]
+    assert names(entries, sort="samples") == ["c", "b", "a"]
+    assert names(entries, sort="samples", order="asc") == ["b", "c", "a"]
+
+
+def test_texts_sort_as_people_expect_and_ties_by_name() -> None:
+    entries = [entry("b", host="Y"), entry("a", host="x"), entry("C", host="y")]
+    assert names(entries, sort="name") == ["a", "b", "C"]
+    assert names(entries, sort="host") == ["a", "C", "b"]
+
+
+def test_every_word_must_be_found_somewhere() -> None:
+    entries = [entry("web-1", command="gunicorn app", pid=77), entry("web-2", host="Prod"), entry("job")]
+    assert names(entries, q="WEB") == ["web-1", "web-2"]
+    assert names(entries, q="web gunicorn") == ["web-1"]
+    assert names(entries, q="77") == ["web-1"]
+    assert names(entries, q="prod finished") == ["web-2"]
+    assert names(entries, q="nothing") == []
+
+
+def test_pages_and_a_page_past_the_end_is_the_last() -> None:
+    entries = [entry(f"{i:02}") for i in range(7)]
+    question = {"sort": "name", "per": "3"}
+    assert names(entries, **question, page="2") == ["03", "04", "05"]
+    assert names(entries, **question, page="99") == ["06"]
+    page = select(entries, Question.parse({**question, "page": "99"}), NOW, lambda _: None)
+    assert (page.page, page.pages, page.matching) == (3, 3, 7)
+
+
+def test_sorting_by_memory_asks_for_it() -> None:
+    entries = [entry("a", pid=1), entry("b", pid=2), entry("c")]
+    vitals = {"a": Vital(True, 1.0, 10), "b": Vital(True, 2.0, 20), "c": None}
+    page = select(entries, Question.parse({"sort": "rss"}), NOW, lambda entry: vitals[entry.name])
+    assert [entry.name for entry in page.entries] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"sort": "x"}, {"order": "x"}, {"page": "0"}, {"page": "\u0661"}, {"per": "-1"}, {"per": "1e3"}]
+)
+def test_questions_that_make_no_sense(arguments: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="use"):
+        Question.parse(arguments)
+
+
+def test_a_row_says_everything_even_of_a_file_nobody_has_read() -> None:
+    assert row(entry("a", samples=None), NOW, None).keys() == row(entry("a"), NOW, Vital(True)).keys()
+
+
+def test_ids_last_from_the_recording_to_its_end_and_differ_otherwise() -> None:
+    assert id_of("a.pb.part") == id_of("a.pb.gz") != id_of("a.pstats") != id_of("a.folded")
+    assert (stem_of(".pb.gz"), name_of("a.pb.part"), name_of("a.pstats")) == (".pb.gz", "a", "a.pstats")
+
+
+# --- the scan ---------------------------------------------------------------------------------------------------------------
+
+
+class Scanner:
+    """A watcher whose time stands still unless told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.now = 0.0
+        self.wall = 0
+        self.watcher = Watcher(directory, 2**20, clock=lambda: self.now, now_ns=lambda: self.wall)
+
+    def scan(self) -> tuple[set[str], set[str]]:
+        changes = self.watcher.scan()
+        return {found.name for found in changes.changed}, set(changes.gone)
+
+
+def test_a_scan_says_only_what_changed(tmp_path: Path) -> None:
+    scanner = Scanner(tmp_path)
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "b").write_text("1")
+    assert scanner.scan() == ({"a", "b"}, set())
+    assert scanner.scan() == (set(), set())
+    (tmp_path / "a").write_text("22")
+    (tmp_path / "b").unlink()
+    assert scanner.scan() == ({"a"}, {"b"})
+
+
+def test_a_dear_full_scan_is_put_off_but_growing_files_are_seen(tmp_path: Path) -> None:
+    """The clock makes the full scan take ten seconds; nothing in the directory but one recording changes."""
+    scanner = Scanner(tmp_path)
+    part, other = tmp_path / "a.pb.part", tmp_path / "b.pb.gz"
+    part.write_text("1")
+    other.write_text("1")
+    for path in (part, other, tmp_path):
+        os.utime(path, (0, 0))
+    scanner.wall = 10**12
+    times = iter([0.0, 10.0])
+    scanner.watcher._clock = lambda: next(times, 11.0)
+    assert scanner.scan() == ({"a.pb.part", "b.pb.gz"}, set())
+    part.write_text("22")
+    other.write_text("22")
+    os.utime(other, (0, 0))
+    assert scanner.scan() == ({"a.pb.part"}, set()), "the old file's turn has not come"
+    scanner.watcher._clock = lambda: 1000.0
+    assert scanner.scan() == ({"b.pb.gz"}, set())
+
+
+def test_a_new_name_is_seen_at_once_however_dear_the_scan(tmp_path: Path) -> None:
+    scanner = Scanner(tmp_path)
+    times = iter([0.0, 100.0])
+    scanner.watcher._clock = lambda: next(times, 101.0)
+    scanner.scan()
+    (tmp_path / "new").write_text("1")
+    assert scanner.scan() == ({"new"}, set())
+
+
+def test_opening_takes_regular_files_of_the_directory_only(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "outside").write_text("secret")
+    (tmp_path / "inside" / "file").write_text("x")
+    (tmp_path / "inside" / "link").symlink_to("../outside")
+    os.mkfifo(tmp_path / "inside" / "fifo")
+    watcher = Watcher(tmp_path / "inside", 10)
+    fd, key = watcher.open("file")
+    os.close(fd)
+    assert key.size == 1
+    (tmp_path / "inside" / "file").write_text("x" * 11)
+    for name in ("link", "fifo", "nothing", "a\0b", "file", "."):
+        with pytest.raises(Unreadable):
+            watcher.open(name)
+
+
+def test_processes_are_told_apart_by_their_start() -> None:
+    here = Processes("here")
+    me, start = os.getpid(), Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    assert here.alive(About(host="here", pid=me, process_start=start)) is True
+    assert here.alive(About(host="here", pid=me, process_start="1")) is False
+    assert here.alive(About(host="there", pid=me, process_start=start)) is None
+    assert here.alive(About(host="here")) is None
+    assert here.alive(About(pid=me)) is None
+    assert here.alive(About(host="here", pid=me, started_ns=2**62)) is True, "it began before the profile"
+    assert here.alive(About(host="here", pid=me, started_ns=10**9)) is False, "the profile is older than the process"
+    assert here.alive(About(host="here", pid=me)) is None
+    assert here.alive(About(host="here", pid=2**30)) is False
+
+
+def test_cpu_is_measured_between_two_looks() -> None:
+    now = 0.0
+    processes = Processes("here", clock=lambda: now)
+    about = About(host="here", pid=os.getpid(), process_start=Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    first = processes.vital(about)
+    assert first
+    assert (first.alive, first.cpu_percent) == (True, None)
+    assert first.rss
+    assert processes.vital(about) is first, "not asked again within a second"
+    now = 2.0
+    second = processes.vital(about)
+    assert second
+    assert second.cpu_percent is not None
