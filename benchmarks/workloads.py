@@ -3,7 +3,7 @@
     python benchmarks/workloads.py NAME SECONDS TRUTH_FILE
 
 The truth is kept by ``run``, which every function below is called through: it charges the CPU time since the last change of
-function to the function that was on top, per thread. A change costs about a microsecond, functions take some hundred and more.
+function to the function that was on top, per thread. A change costs about a microsecond and comes milliseconds after the last.
 """
 
 from __future__ import annotations
@@ -45,11 +45,14 @@ ALL_METERS: list[dict[str, int]] = []
 meter = Meter()
 
 
-def run(function: Callable[..., Any], *args: Any) -> Any:
+def run(function: Callable[..., Any], *args: Any, times: int = 1) -> Any:
+    """Reading a clock is a system call, and kernels like to preempt there: ``times`` keeps the readings milliseconds apart."""
     meter.charge()
     meter.stack.append(function.__name__)
     try:
-        return function(*args)
+        for _ in range(times):
+            result = function(*args)
+        return result
     finally:
         meter.charge()
         meter.stack.pop()
@@ -176,16 +179,17 @@ def process_order() -> int:
     """Has work of its own between its calls."""
     price = 0
     for step in range(4):
-        for item in range(700):
+        for item in range(20_000):
             price += item * step % 7
-        price += run(check_digits, 4_539_148_803 + step)
+        price += run(check_digits, 4_539_148_803 + step, times=20)
     return price
 
 
 def drive_ordinary(until: float) -> None:
     while time.monotonic() < until:
-        for function in (count_words, escape_points, sort_by_insertion, process_order):
-            run(function)
+        for function in (count_words, escape_points, sort_by_insertion):
+            run(function, times=10)
+        run(process_order)
 
 
 # --- threads: each does something else ---
@@ -193,7 +197,7 @@ def drive_ordinary(until: float) -> None:
 
 def repeat(function: Callable[[], object], until: float) -> None:
     while time.monotonic() < until:
-        run(function)
+        run(function, times=1 if function is stretch_key else 40)
 
 
 def in_threads(functions: tuple[Callable[[], object], ...], until: float) -> list[threading.Thread]:
@@ -213,14 +217,26 @@ def drive_threads(until: float) -> None:
 # --- the main thread waits, workers work ---
 
 
-def rest_and_work() -> None:
-    time.sleep(0.005)
-    for _ in range(10):
-        run(sort_by_insertion)
-
-
 def drive_blocked_main(until: float) -> None:
-    for thread in in_threads((escape_points, stretch_key, rest_and_work), until):
+    for thread in in_threads((escape_points, stretch_key, sort_by_insertion), until):
+        thread.join()
+
+
+# --- short jobs with waits between, in threads: work that is over before the next tick ---
+
+
+def do_jobs(until: float) -> None:
+    while time.monotonic() < until:
+        time.sleep(0.005)
+        run(sort_by_insertion, times=8)
+        run(count_words, times=4)
+
+
+def drive_bursts(until: float) -> None:
+    threads = [threading.Thread(target=run, args=(do_jobs, until), name=f"jobs-{i}") for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
         thread.join()
 
 
@@ -243,7 +259,7 @@ def drive_gc(until: float) -> None:
     keep = [Node() for _ in range(60_000)]
     while time.monotonic() < until:
         run(make_rings)
-        run(count_words)
+        run(count_words, times=10)
     del keep
 
 
@@ -257,14 +273,14 @@ def fibonacci(n: int) -> int:
 def descend(depth: int) -> int:
     """Deep, with work at every step and a measured call at the bottom."""
     total = 0
-    for i in range(60):
+    for i in range(300):
         total += i * depth
-    return total + (descend(depth - 1) if depth else run(check_digits, 1_234_567_890))
+    return total + (descend(depth - 1) if depth else run(check_digits, 1_234_567_890, times=10))
 
 
 def drive_recursion(until: float) -> None:
     while time.monotonic() < until:
-        run(fibonacci, 15)
+        run(fibonacci, 19)
         run(descend, 120)
 
 
@@ -274,6 +290,7 @@ WORKLOADS: dict[str, Callable[[float], None]] = {
     "ordinary": drive_ordinary,
     "threads": drive_threads,
     "blocked_main": drive_blocked_main,
+    "bursts": drive_bursts,
     "gc": drive_gc,
     "recursion": drive_recursion,
 }
