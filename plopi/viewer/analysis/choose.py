@@ -22,6 +22,7 @@ import numpy as np
 from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.columns import Floats, Ints, Mask
+from plopi.viewer.analysis.forest import Forest, forest_of
 from plopi.viewer.analysis.links import Link, Linked, link
 
 SMALL_NODES = 0.4
@@ -36,6 +37,8 @@ WRAPPER_SELF = 0.005
 WRAPPER_FLOW = 0.95
 """and its one caller and one callee account for at least this share of its cum."""
 ROUNDS = 4
+MOST_CANDIDATES = 4
+"""Of the functions that are worth drawing, so many times N are looked at: room made by folding is filled from these."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +97,16 @@ def choose(numbers: Numbers, limit: int, appraisal: Appraisal | None = None) -> 
     appraisal = appraisal or appraise(numbers)
     worthwhile = (numbers.cum > 0) & (numbers.cum >= numbers.total * SMALL_NODES / limit)
     ranking = _ranking(numbers, limit, np.flatnonzero(worthwhile), appraisal)
+    ranking = ranking[: MOST_CANDIDATES * limit]
+    forest = forest_of(numbers, ranking)
     want = limit
-    best = _compose(numbers, ranking[:want], limit)
+    best = _compose(numbers, ranking[:want], limit, forest)
     for _ in range(ROUNDS):
         room = limit - len(best.nodes)
         if room <= 0 or want >= len(ranking):
             break
         want += room
-        fuller = _compose(numbers, ranking[:want], limit)
+        fuller = _compose(numbers, ranking[:want], limit, forest)
         if len(fuller.nodes) > limit:
             break
         best = fuller
@@ -160,9 +165,9 @@ def _ranking(numbers: Numbers, limit: int, candidates: Ints, appraisal: Appraisa
     return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score, passes_on, heavy))]
 
 
-def _compose(numbers: Numbers, chosen: Ints, limit: int) -> Picture:
+def _compose(numbers: Numbers, chosen: Ints, limit: int, forest: Forest | None) -> Picture:
     """The picture of ``chosen``, less those that fold into an edge."""
-    linked = link(numbers, chosen)
+    linked = link(numbers, chosen, forest)
     holder, edges = _prune(numbers, chosen, linked, [_edge(numbers, found) for found in linked.links], limit)
     folded = _fold(numbers, edges, holder)
     kept = {end for edge in folded for end in (edge.caller, edge.callee)} | {f for f, caller in holder.items() if caller == NONE}
@@ -171,7 +176,7 @@ def _compose(numbers: Numbers, chosen: Ints, limit: int) -> Picture:
     chosen = np.array(sorted(kept), dtype=np.int64)
     if numbers.structure.stacks is not None:
         chains = {(edge.caller, edge.callee): edge for edge in folded}
-        linked = link(numbers, chosen)
+        linked = link(numbers, chosen, forest)
         folded = [_edge(numbers, found, chains.get((found.caller, found.callee))) for found in linked.links]
     holder, edges = _prune(numbers, chosen, linked, folded, limit)
     return _picture(numbers, chosen, holder, edges, linked)

@@ -52,6 +52,15 @@ class Groups:
         sums = prefix_sums(values[self.rows])
         return sums[self.start[1:]] - sums[self.start[:-1]]
 
+    def heaviest(self, values: Ints) -> Ints:
+        """The first row of the greatest value in each group; none may be empty."""
+        if not len(self.rows):
+            return self.rows
+        in_order = values[self.rows]
+        greatest = np.repeat(np.maximum.reduceat(in_order, self.start[:-1]), np.diff(self.start))
+        candidates = np.flatnonzero(in_order == greatest)
+        return self.rows[candidates[np.searchsorted(candidates, self.start[:-1])]]
+
 
 def group_by_id(ids: Ints, count: int) -> Groups:
     """Rows by id, for ids from 0 to ``count - 1``."""

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from plopi.model import NONE
-from plopi.viewer.analysis.call_graph import Numbers, StackStructure
+from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.call_tree import CallTree, enclosing, topmost
 from plopi.viewer.analysis.columns import Ints, group_by_key
+from plopi.viewer.analysis.forest import Forest, forest_of
 
 FARTHEST = 5_000
 """Hidden callers looked at before a chosen function counts as hanging on none."""
@@ -56,30 +57,28 @@ class Linked:
     depth: Mapping[int, float]
 
 
-def link(numbers: Numbers, chosen: Ints) -> Linked:
-    """Link ``chosen`` (distinct function ids); costs what their activations or edges cost, not the profile."""
-    stacks, subtree = numbers.structure.stacks, numbers.subtree
-    if stacks is None or subtree is None:
+def link(numbers: Numbers, chosen: Ints, forest: Forest | None = None) -> Linked:
+    """Link ``chosen`` (distinct function ids); costs what their activations or edges cost, not the profile.
+
+    A ``forest`` of more functions, made once, makes linking one choice of them after the other cheap; a CALLS profile has none.
+    """
+    forest = forest or forest_of(numbers, chosen)
+    if forest is None or numbers.structure.stacks is None:
         return _CallsLinker(numbers, chosen).linked()
-    return _link_stacks(numbers, stacks, subtree, chosen)
+    return _link_forest(numbers, numbers.structure.stacks.tree, forest.of(chosen))
 
 
-def _link_stacks(numbers: Numbers, stacks: StackStructure, subtree: Ints, chosen: Ints) -> Linked:
-    tree = stacks.tree
-    position = np.sort(np.concatenate([stacks.occurrences.of(int(f)) for f in chosen] or [np.zeros(0, dtype=np.int64)]))
-    position = position[subtree[position] != 0]
-    end, function, weight = tree.end[position], tree.function[position], subtree[position]
+def _link_forest(numbers: Numbers, tree: CallTree, forest: Forest) -> Linked:
+    position, end, function, weight = forest.position, forest.end, forest.function, forest.weight
     outer, level = enclosing(position, end)
-
     nested = np.flatnonzero(outer >= 0)
     key = function[outer] * numbers.structure.functions + function
     calls = nested[topmost(key[nested], position[nested], end[nested])]
     tops = topmost(function, position, end)
     outermost = tops[level[tops] == 0]
-    above = _sums_by_function(function[outermost], weight[outermost])
     return Linked(
-        _links_of(numbers, tree, key[calls], weight[calls], position[calls]),
-        above,
+        _links_of(numbers, tree, key[calls], weight[calls], forest.place[calls]),
+        _sums_by_function(function[outermost], weight[outermost]),
         _mean_levels(function[tops], level[tops], weight[tops]),
     )
 
@@ -88,7 +87,7 @@ def _links_of(numbers: Numbers, tree: CallTree, key: Ints, weight: Ints, positio
     """One link for each (caller, callee) ``key``, from the activations of the callee that count for it."""
     keys, rows = group_by_key(key)
     caller, callee = np.divmod(keys, max(numbers.structure.functions, 1))
-    heaviest = position[_heaviest_rows(weight, rows.rows, rows.start)]
+    heaviest = position[rows.heaviest(weight)]
     direct = numbers.edge_weights(caller, callee)
     weights = rows.sums(weight)
     links = []
@@ -96,16 +95,6 @@ def _links_of(numbers: Numbers, tree: CallTree, key: Ints, weight: Ints, positio
         if a != b and w != 0:
             links.append(Link(a, b, w, d, True, _way(tree, place, a) if d < w else ()))
     return links
-
-
-def _heaviest_rows(weight: Ints, rows: Ints, start: Ints) -> Ints:
-    """The first row of the greatest weight in each group of rows (none empty)."""
-    if not len(rows):
-        return rows
-    in_order = weight[rows]
-    greatest = np.repeat(np.maximum.reduceat(in_order, start[:-1]), np.diff(start))
-    candidates = np.flatnonzero(in_order == greatest)
-    return rows[candidates[np.searchsorted(candidates, start[:-1])]]
 
 
 def _way(tree: CallTree, position: int, caller: int) -> tuple[int, ...] | None:

@@ -1,0 +1,81 @@
+"""The call tree cut down to some functions: all others are taken out of every stack, and what then is equal is put together.
+
+Much smaller than the call tree, and for these functions it says the same: who is above whom, with what weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from plopi.viewer.analysis.call_graph import Numbers
+from plopi.viewer.analysis.call_tree import enclosing, preorder, subtree_sizes
+from plopi.viewer.analysis.columns import Ints, group_by_id, group_by_key
+
+DEEPEST_MERGE = 500
+"""Trees deeper than this are left as they are: putting equals together goes level by level."""
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Nodes in order of position; the subtree of each is [position, end). ``weight`` is that of its subtree.
+
+    ``place`` is the heaviest of the call tree's positions that are this node.
+    """
+
+    position: Ints
+    end: Ints
+    function: Ints
+    weight: Ints
+    place: Ints
+
+    def of(self, chosen: Ints) -> Forest:
+        """The nodes of ``chosen`` functions alone."""
+        rows = np.flatnonzero(np.isin(self.function, chosen))
+        return Forest(self.position[rows], self.end[rows], self.function[rows], self.weight[rows], self.place[rows])
+
+
+def forest_of(numbers: Numbers, functions: Ints) -> Forest | None:
+    """The call tree cut down to ``functions``; None without stacks."""
+    stacks, subtree = numbers.structure.stacks, numbers.subtree
+    if stacks is None or subtree is None:
+        return None
+    tree = stacks.tree
+    position = np.sort(np.concatenate([stacks.occurrences.of(int(f)) for f in functions] or [np.zeros(0, dtype=np.int64)]))
+    position = position[subtree[position] != 0]
+    whole = Forest(position, tree.end[position], tree.function[position], subtree[position], position)
+    outer, level = enclosing(whole.position, whole.end)
+    if len(level) and int(level.max()) >= DEEPEST_MERGE:
+        return whole
+    return _merged(whole, outer, level)
+
+
+def _merged(forest: Forest, outer: Ints, level: Ints) -> Forest:
+    """Put siblings of one function together, level by level, and number the nodes anew."""
+    count = len(level)
+    merged = np.zeros(count, dtype=np.int64)
+    parents: list[Ints] = []
+    weights: list[Ints] = []
+    heaviest: list[Ints] = []
+    made = 0
+    stride = int(forest.function.max()) + 1 if count else 1
+    levels = group_by_id(level, int(level.max()) + 1 if count else 0)
+    for depth in range(len(levels.start) - 1):
+        rows = levels.of(depth)
+        parent = merged[outer[rows]] if depth else np.full(len(rows), -1, dtype=np.int64)
+        keys, groups = group_by_key((parent + 1) * stride + forest.function[rows])
+        merged[rows[groups.rows]] = made + np.repeat(np.arange(len(keys)), np.diff(groups.start))
+        parents.append(keys // stride - 1)
+        weights.append(groups.sums(forest.weight[rows]))
+        heaviest.append(rows[groups.heaviest(forest.weight[rows])])
+        made += len(keys)
+    none = [np.zeros(0, dtype=np.int64)]
+    parent, weight, row = (np.concatenate(parts or none) for parts in (parents, weights, heaviest))
+    size = subtree_sizes(parent)
+    place = preorder(parent, size)
+    order = np.empty_like(place)
+    order[place] = np.arange(made)
+    positions = np.arange(made, dtype=np.int64)
+    row = row[order]
+    return Forest(positions, positions + size[order], forest.function[row], weight[order], forest.place[row])

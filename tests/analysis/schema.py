@@ -1,0 +1,102 @@
+"""The wire format as checks: exact keys, exact types, ranges, and what must add up. ``docs/architecture.md`` has it in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+KINDS = {"python", "native", "gc", "truncated"}
+BOUND = 2**62
+
+
+def check_keys(value: Mapping[str, Any], **types: type | tuple[type, ...]) -> None:
+    """Exactly these keys, with values of exactly these types (so no bool for an int, no numpy scalar for either)."""
+    assert set(value) == set(types), set(value) ^ set(types)
+    for key, allowed in types.items():
+        assert type(value[key]) in (allowed if isinstance(allowed, tuple) else (allowed,)), (key, value[key])
+
+
+def check_json(payload: Mapping[str, Any]) -> None:
+    """Strict JSON in UTF-8 that comes back as it was."""
+    assert json.loads(json.dumps(payload, allow_nan=False, ensure_ascii=False).encode("utf-8")) == payload
+
+
+NUMBERS = {"self": int, "cum": int}
+FUNCTION = {"id": int, "label": str, "name": str, "file": str, "line": int, "kind": str}
+HEAD = {"v": int, "revision": str, "type": dict, "total": int}
+ROW = FUNCTION | NUMBERS | {"calls": (int, type(None)), "primitive": (int, type(None))}
+
+
+def check_head(payload: Mapping[str, Any]) -> None:
+    check_json(payload)
+    assert payload["v"] == 1
+    check_keys(payload["type"], name=str, unit=str)
+
+
+def check_graph(payload: Mapping[str, Any]) -> None:
+    check_head(payload)
+    check_keys(payload, **HEAD, shape=str, samples=(int, type(None)), nodes=list, edges=list, groups=list, left_out=dict)
+    assert payload["shape"] in ("stacks", "calls")
+    for node in payload["nodes"]:
+        check_keys(node, **FUNCTION, **NUMBERS, group=int, recursive=int, depth=float, root=bool)
+        assert node["kind"] in KINDS
+        assert 0 <= node["group"] < len(payload["groups"])
+        assert node["depth"] >= 0
+    labels = [node["label"] for node in payload["nodes"]]
+    assert len(set(labels)) == len(labels)
+    check_edges(payload)
+    for group in payload["groups"]:
+        check_keys(group, name=str, self=int, share=float, color=(int, type(None)))
+    check_keys(payload["left_out"], functions=int, self=int, edges=int, wrappers=int, wrappers_self=int)
+    check_sums(payload)
+
+
+def check_edges(payload: Mapping[str, Any]) -> None:
+    shown = {node["id"] for node in payload["nodes"]}
+    for edge in payload["edges"]:
+        check_keys(edge, caller=int, callee=int, weight=int, residual=bool, exact=bool, wrappers=list)
+        assert {edge["caller"], edge["callee"]} <= shown
+        assert edge["caller"] != edge["callee"]
+        assert abs(edge["weight"]) < BOUND
+        for wrapper in edge["wrappers"]:
+            check_keys(wrapper, id=int, label=str, self=int, cum=int)
+            assert wrapper["id"] not in shown
+    reached = {edge["callee"] for edge in payload["edges"]}
+    assert all(node["root"] or node["id"] in reached for node in payload["nodes"])
+
+
+def check_sums(payload: Mapping[str, Any]) -> None:
+    left = payload["left_out"]
+    assert sum(node["self"] for node in payload["nodes"]) + left["self"] + left["wrappers_self"] == payload["total"]
+    wrappers = {wrapper["id"] for edge in payload["edges"] for wrapper in edge["wrappers"]}
+    assert left["wrappers"] == len(wrappers)
+    colours = [group["color"] for group in payload["groups"] if group["color"] is not None]
+    assert colours == list(range(len(colours)))
+    assert len(colours) <= 8
+
+
+def check_table(payload: Mapping[str, Any]) -> None:
+    check_head(payload)
+    check_keys(payload, **HEAD, shown=int, functions=int, page=int, pages=int, rows=list)
+    assert len(payload["rows"]) <= payload["shown"] <= payload["functions"]
+    assert 1 <= payload["page"] <= payload["pages"]
+    for row in payload["rows"]:
+        check_row(row)
+
+
+def check_row(row: Mapping[str, Any], **more: type) -> None:
+    check_keys(row, **ROW, **more)
+    assert row["kind"] in KINDS
+
+
+def check_function(payload: Mapping[str, Any]) -> None:
+    check_head(payload)
+    check_keys(payload, **HEAD, function=dict, callers=list, callers_total=int, callees=list, callees_total=int, lines=list)
+    check_row(payload["function"])
+    for side in ("callers", "callees"):
+        assert len(payload[side]) == min(payload[f"{side}_total"], 50)
+        for row in payload[side]:
+            check_row(row, weight=int, exact=bool)
+    for line in payload["lines"]:
+        check_keys(line, line=int, self=int, cum=int)
