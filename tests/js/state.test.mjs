@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UrlState, choice, integer, numbers, parse, positions, serialise, text } from "../../plopi/static/js/state.js";
+
+const KEYS = { q: text(), layout: choice(["layered", "force"]), nodes: integer(null, 5, 300), view: numbers(3), moved: positions(), select: text() };
+
+test("an empty query is the fallback, and the fallback writes nothing", () => {
+  const state = parse("", KEYS);
+  assert.deepEqual(state, { q: "", layout: "layered", nodes: null, view: null, moved: new Map(), select: "" });
+  assert.equal(serialise(state, KEYS), "");
+});
+
+test("what is written is read back", () => {
+  const state = { q: "a&b=ü <i>", layout: "force", nodes: 60, view: [1.5, 320.25, -7], moved: new Map([[3, [1, 2.5]], [40, [100, 0]]]), select: "3>40" };
+  const search = serialise(state, KEYS);
+  assert.deepEqual(parse(search, KEYS), state);
+  assert.match(search, /moved=3:1,2.5;40:100,0&select=3>40$/);
+});
+
+test("nonsense in a link falls back instead of failing", () => {
+  const state = parse("?layout=spiral&nodes=many&view=1,NaN,2&moved=x:1,2;7:3;8:4,5&nodes=9", KEYS);
+  assert.deepEqual(state, { q: "", layout: "layered", nodes: null, view: null, moved: new Map([[8, [4, 5]]]), select: "" });
+  assert.equal(parse("?nodes=100000", KEYS).nodes, 300);
+});
+
+/** A window with a history that can go back. */
+function host(search) {
+  const entries = [search];
+  let listener;
+  const self = {
+    location: { pathname: "/p/x/graph", search },
+    history: {
+      pushState: (_, __, url) => { entries.push(self.location.search = url.slice("/p/x/graph".length)); },
+      replaceState: (_, __, url) => { entries[entries.length - 1] = self.location.search = url.slice("/p/x/graph".length); },
+    },
+    addEventListener: (_, heard) => { listener = heard; },
+    back: () => { entries.pop(); self.location.search = entries.at(-1); listener(); },
+    entries,
+  };
+  return self;
+}
+
+test("changes go into the URL: some to come back to, some not; back tells what changed", () => {
+  const heard = [];
+  const window = host("?q=x");
+  const url = new UrlState(KEYS, (state, changed) => heard.push([...changed]), window);
+  url.set({ select: "5" }, { push: true });
+  url.set({ view: [2, 3, 4] });
+  url.set({ view: [2, 3, 4] });
+  assert.deepEqual(window.entries, ["?q=x", "?q=x&view=2,3,4&select=5"]);
+  window.back();
+  assert.equal(url.state.select, "");
+  assert.deepEqual(heard, [["select"], ["view"], ["view", "select"]]);
+});
