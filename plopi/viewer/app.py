@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -195,8 +196,17 @@ def print_address(services: Services, url: str) -> None:
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
+def _allow_descriptors(wanted: int) -> None:
+    """A full house must not leave the viewer unable to open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
 def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
+    _allow_descriptors(2 * MOST_CONNECTIONS)
     logging.basicConfig(level=logging.WARNING, format="plopi viewer: %(message)s")
 
     async def main() -> None:

@@ -35,6 +35,8 @@ FRESH_SECONDS = 60.0
 SUMMARY_FACTOR = 5
 """A growing file's summary is read again after this many times what reading it took."""
 SUMMARIES_AT_ONCE = 4
+MOST_CACHED = 64
+"""Parsed profiles are kept, however small: views keep things beside them."""
 CHUNK = 500
 """So many files are noted at once before other requests get their turn."""
 _FINISHED_SUFFIX = ".pb.gz"
@@ -231,8 +233,6 @@ class Store:
         if changed or gone or problem != self.problem:
             self.revision += 1
         self.problem = problem
-        for name in gone:
-            self._remove(name)
         for count, found in enumerate(changed, 1):
             if count % CHUNK == 0:
                 await asyncio.sleep(0)
@@ -242,6 +242,8 @@ class Store:
                 entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name), found)
             entry.put(found)
             self._want_summary(entry)
+        for name in gone:  # after what came: a recording that was just finished is still the same profile
+            self._remove(name)
         now = self._clock()
         for profile_id in [profile_id for profile_id, due in self._due.items() if due <= now]:
             del self._due[profile_id]
@@ -294,6 +296,7 @@ class Store:
             opener=lambda: self._watcher.open(name),
             grows=name.endswith(PART_SUFFIX),
             urgent=want == "columns",
+            size=entry.found.key.size,
         )
         reading = Reading(task, asyncio.ensure_future(self._follow(entry, task)))
         if want == "columns":
@@ -346,7 +349,7 @@ class Store:
         self._cache[profile_id] = parsed
         self._cache.move_to_end(profile_id)
         used = sum(kept.size for kept in self._cache.values())
-        while used > self._cache_bytes and len(self._cache) > 1:
+        while len(self._cache) > 1 and (used > self._cache_bytes or len(self._cache) > MOST_CACHED):
             used -= self._cache.popitem(last=False)[1].size
 
 

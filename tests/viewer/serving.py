@@ -174,10 +174,9 @@ def viewer(datadir: Path, bounds: Bounds | None = None, **settings: Any) -> Iter
 
 
 def raw(client: Client, data: bytes) -> bytes:
-    """What the server says to ``data``, byte for byte."""
+    """What the server says to ``data``, byte for byte, until it closes the connection."""
     with socket.create_connection((client.host, client.port), DEADLINE) as sock:
         sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
         parts = b""
         while part := sock.recv(65536):
             parts += part

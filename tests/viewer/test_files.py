@@ -18,6 +18,7 @@ import pytest
 from serving import Client, Running, eventually, pprof, put, viewer
 
 from plopi.model import About
+from plopi.viewer.handlers import api
 from plopi.viewer.readers.bounds import Bounds
 
 MARSHAL_KILLER = b"{\xa9\x01r\x00\x00\x00\x00N0"
@@ -85,6 +86,46 @@ def test_a_recording_keeps_its_id_and_gets_new_revisions_until_it_goes(running: 
     eventually(lambda: client.row(growing["name"]) is None, "the row going")
     assert client.ask(f"api/profiles/{growing['id']}").status == 404
     assert client.ask(f"api/profiles/{growing['id']}/graph").status == 404
+
+
+def test_a_recording_that_is_finished_stays_read(running: Running, client: Client) -> None:
+    part = put(running.datadir / "x.pb.part", pprof("a", about=About(host="elsewhere")), age=5)
+    assert client.settled("x.pb.part")["status"] == "growing"
+    put(part.with_suffix(".gz"), pprof("a", "b"))
+    part.unlink()
+    statuses = set()
+
+    def finished() -> bool:
+        row = client.row("x")
+        statuses.add(row["status"])
+        return bool(row["samples"] == 2)
+
+    eventually(finished, "the finished file being read")
+    assert statuses <= {"growing", "finished"}
+
+
+def test_both_files_of_a_recording_are_one_profile(running: Running, client: Client) -> None:
+    """As when the process is killed between putting the finished file in place and taking the other away."""
+    put(running.datadir / "x.pb.part", pprof("a"))
+    put(running.datadir / "x.pb.gz", pprof("a", "b"))
+    row = client.settled("x")
+    assert (client.index()["total"], row["file"], row["samples"]) == (1, "x.pb.gz", 2)
+    (running.datadir / "x.pb.gz").unlink()
+    eventually(lambda: client.row("x")["file"] == "x.pb.part", "the other file being all there is")
+
+
+def test_whoever_does_not_wait_is_told_how_far_it_has_come(
+    running: Running, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "PATIENCE", 0.001)
+    path = put(running.datadir / "slow.folded", slow_folded(20_000))
+    profile_id = eventually(lambda: client.row("slow.folded"), "the listing")["id"]
+    answer = client.ask(f"api/profiles/{profile_id}/graph")
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert set(answer.json["pending"]) == {"stage", "done", "size"}
+    assert answer.json["pending"]["size"] == path.stat().st_size
+    assert client.view(profile_id).json["total"] == 20_000
 
 
 def test_a_recording_whose_process_has_died_has_ended(running: Running, client: Client) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import CSP, EVERY_RESPONSE, Answer, Client, Running, pprof, put, raw, viewer
+from serving import CSP, EVERY_RESPONSE, Answer, Client, Running, eventually, pprof, put, raw, viewer
 
 from plopi.errors import PlopiError, UsageError
+from plopi.viewer import app
 from plopi.viewer.config import parse
 from plopi.viewer.security import HEADERS, Hosts, RateLimit, Refused, Token, clean_base_url
 
@@ -211,14 +215,32 @@ def test_the_names_of_a_server_on_port_80() -> None:
 
 def test_overlong_requests_are_not_taken_in(client: Client) -> None:
     host = f"Host: localhost:{client.port}\r\n".encode()
-    assert not raw(client, b"GET / HTTP/1.1\r\n" + host + b"X: " + b"x" * 20_000 + b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-    body = b"GET /api/profiles HTTP/1.1\r\n" + host + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
+    assert not raw(client, b"GET / HTTP/1.1\r\n" + host + b"Connection: close\r\nX: " + b"x" * 20_000 + b"\r\n\r\n").startswith(
+        b"HTTP/1.1 200"
+    )
+    body = b"GET /api/profiles HTTP/1.1\r\n" + host + b"Connection: close\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
     try:
         answer = raw(client, body)
     except ConnectionError:
         answer = b""
     assert not answer.startswith(b"HTTP/1.1 200")
     assert client.ask("api/profiles").status == 200
+
+
+def test_connections_beyond_the_bound_are_closed_and_room_is_made_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MOST_CONNECTIONS", 5)
+    held = [socket.create_connection((client.host, client.port)) for _ in range(5)]
+    with socket.create_connection((client.host, client.port), 10) as sixth:
+        assert sixth.recv(1) == b""
+    for sock in held:
+        sock.close()
+
+    def answered() -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return client.ask("api/profiles").status == 200
+        return False
+
+    eventually(answered, "room")
 
 
 # --- token ------------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ _TRIES = 3
 class Task:
     """One file to be read. ``future`` gets a Parsed, or Unreadable; ``progress`` may be looked at any time."""
 
-    def __init__(self, want: Want, name: str, opener: Opener, grows: bool, urgent: bool) -> None:
+    def __init__(self, want: Want, name: str, opener: Opener, grows: bool, urgent: bool, size: int = 0) -> None:
         self.want = want
         self.name = name
         self.opener = opener
@@ -34,7 +34,7 @@ class Task:
         """Appending to it while it is read does no harm: what was there at the start is read."""
         self.urgent = urgent
         self.future: Future[Parsed] = Future()
-        self.progress = Progress()
+        self.progress = Progress("queued", 0, size)
 
     def report(self, progress: Progress) -> None:
         self.progress = progress

@@ -32,6 +32,8 @@ _BOOTSTRAP = (
 )
 _START_SECONDS = 60.0
 _MiB = 2**20
+_MAP_FROM = _MiB
+"""Smaller ones are copied: every mapping costs a descriptor for as long as the profile is kept."""
 
 
 class WorkerDied(Exception):
@@ -181,7 +183,7 @@ def open_columns(fd: int, limit: int) -> memoryview:
     size = os.fstat(fd).st_size
     if not 0 < size <= limit:
         raise FormatError(f"the reader's answer has {size:,} bytes, which is not between 1 and {limit:,}")
-    if _sealed(fd):
+    if size >= _MAP_FROM and _sealed(fd):
         return memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ))
     parts = bytearray()
     while len(parts) < size:
