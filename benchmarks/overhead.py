@@ -2,17 +2,19 @@
 
     benchmarks/run overhead [--rate 100] [--pairs 40] [--depth 10 --depth 50 ...] [--profiler plopi]
 
-Whole runs are too noisy on shared machines. So one process does the same piece of work again and again, with the profiler on
-and off in turn (on first in every other pair), and the ratio is taken pair by pair from the CPU time of the whole process:
-helper threads count. The median of the ratios is shown with its 95 % interval by order statistics. "off, off" is the same
+Whole runs are too noisy on shared machines. So one process for each profiler does the same piece of work again and again, with
+the profiler on and off in turn (on first in every other pair), and the ratio is taken pair by pair from the CPU time of the
+whole process: helper threads count. The median of the ratios is shown with its 95 % interval by order statistics. "off, off" is the same
 without any profiler: how far from 1.000 chance alone gets.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,15 +24,11 @@ from machine import describe, markdown_table
 
 
 class Switch(Protocol):
-    name: str
-
     def on(self) -> None: ...
     def off(self) -> None: ...
 
 
 class Nothing:
-    name = "off, off"
-
     def __init__(self, rate: float) -> None: ...
     def on(self) -> None: ...
     def off(self) -> None: ...
@@ -40,7 +38,6 @@ class Plopi:
     def __init__(self, rate: float, engine: str = "python", mode: str = "cpu") -> None:
         from plopi.collector import Collector
 
-        self.name = f"plopi ({engine}, {mode})"
         self.collector = Collector(interval=1 / rate, mode=mode, engine=engine)
 
     def on(self) -> None:
@@ -51,8 +48,6 @@ class Plopi:
 
 
 class Plop:
-    name = "Plop"
-
     def __init__(self, rate: float) -> None:
         from plop.collector import Collector
 
@@ -67,8 +62,6 @@ class Plop:
 
 
 class Pyinstrument:
-    name = "pyinstrument"
-
     def __init__(self, rate: float) -> None:
         from pyinstrument import Profiler
 
@@ -83,8 +76,6 @@ class Pyinstrument:
 
 
 class CProfile:
-    name = "cProfile"
-
     def __init__(self, rate: float) -> None:
         import cProfile
 
@@ -154,26 +145,30 @@ def median_with_interval(values: list[float]) -> str:
     return f"{statistics.median(values):.4f} ({low:.4f} to {high:.4f})"
 
 
-def switches(rate: float, wanted: list[str]) -> list[Switch]:
-    makers: list[Callable[[], Switch]] = [
-        lambda: Nothing(rate),
-        lambda: Plopi(rate),
-        lambda: Plopi(rate, mode="wall"),
-        lambda: Plopi(rate, engine="native"),
-        lambda: Plop(rate),
-        lambda: Pyinstrument(rate),
-        lambda: CProfile(rate),
-    ]
-    found = []
-    for make in makers:
-        try:
-            switch = make()
-        except Exception as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        if switch.name == Nothing.name or any(part.lower() in switch.name.lower() for part in wanted or [""]):
-            found.append(switch)
-    return found
+MAKERS: dict[str, Callable[[float], Switch]] = {
+    "off, off": Nothing,
+    "plopi (python, cpu)": Plopi,
+    "plopi (python, wall)": lambda rate: Plopi(rate, mode="wall"),
+    "plopi (native, cpu)": lambda rate: Plopi(rate, engine="native"),
+    "Plop": Plop,
+    "pyinstrument": Pyinstrument,
+    "cProfile": CProfile,
+}
+
+
+def measure_here(name: str, options: argparse.Namespace) -> list[list[float]]:
+    """The ratios for each depth, in this process, which no other profiler has touched."""
+    switch = MAKERS[name](options.rate)
+    rounds = rounds_for(options.seconds)
+    return [ratios(switch, depth, rounds, options.pairs) for depth in options.depth]
+
+
+def measure(name: str, options: argparse.Namespace) -> list[list[float]] | None:
+    done = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--inside", name], capture_output=True, text=True)
+    if done.returncode:
+        print(f"{name} left out: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}", file=sys.stderr)
+        return None
+    return list(json.loads(done.stdout))
 
 
 def report(options: argparse.Namespace) -> str:
@@ -181,15 +176,14 @@ def report(options: argparse.Namespace) -> str:
         *describe(),
         f"- {options.rate:g} Hz; {options.pairs} pairs of {options.seconds:g} s of CPU each; median (95 % interval)",
     ]
-    rounds = rounds_for(options.seconds)
     rows = []
-    for switch in switches(options.rate, options.profiler or []):
-        row = [switch.name]
-        for depth in options.depth or [10, 50, 200]:
-            row.append(median_with_interval(ratios(switch, depth, rounds, options.pairs)))
-            print(f"{switch.name} at depth {depth}: {row[-1]}", file=sys.stderr)
-        rows.append(row)
-    depths = [f"depth {depth}" for depth in options.depth or [10, 50, 200]]
+    for name in MAKERS:
+        if name == "off, off" or any(part.lower() in name.lower() for part in options.profiler or [""]):
+            found = measure(name, options)
+            if found:
+                rows.append([name, *map(median_with_interval, found)])
+                print(*rows[-1], sep="  ", file=sys.stderr)
+    depths = [f"depth {depth}" for depth in options.depth]
     return "\n".join([*head, "", markdown_table(["CPU time, on by off", *depths], rows), ""])
 
 
@@ -204,7 +198,10 @@ def main() -> None:
         "--depth", type=int, action="append", help="of the stack; may be given several times (default 10, 50, 200)"
     )
     parser.add_argument("--profiler", action="append", help="part of a name; may be given several times (default: all)")
-    print(report(parser.parse_args()))
+    parser.add_argument("--inside", choices=MAKERS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.depth = options.depth or [10, 50, 200]
+    print(json.dumps(measure_here(options.inside, options)) if options.inside else report(options))
 
 
 if __name__ == "__main__":

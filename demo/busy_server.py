@@ -134,8 +134,10 @@ async def serve(port: int, datadir: str, customers: int) -> None:
     print(f"busy server on {url}", flush=True)
     asking = asyncio.ensure_future(client.crowd(url, customers))
     await stop.wait()
-    asking.cancel()
     server.stop()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await server.close_all_connections()
     POOL.shutdown(cancel_futures=True)
 
 

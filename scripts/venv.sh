@@ -35,7 +35,7 @@ make_venv() {
     what=$2
     shift 2
     python=$venv/bin/python
-    wanted="$PWD $what $* $(cksum setup.py pyproject.toml)"
+    wanted="$PWD $what $* $(cat setup.py pyproject.toml plopi/collector/_sampler*.[ch] 2>/dev/null | cksum)"
     stamp=$venv/installed-$(printf %s "$what" | cksum | cut -d' ' -f1)
     if [ -x "$python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && is_suitable "$python"; then
         return
