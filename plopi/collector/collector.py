@@ -125,6 +125,7 @@ class Collector:
                 self._stopped.clear()
                 self.running = True
                 hooks.watch(self)
+                self._drain_and_flush()  # from now on there is a file, however soon the process is killed
                 self._engine.start()
                 self._start_helper()
             except BaseException:
@@ -310,7 +311,7 @@ class Collector:
             notes.append(f"{self._table.truncated} samples went to <truncated>: more than {self._max_stacks} distinct stacks")
         self._rows.describe(
             duration_ns=now - self._started,
-            own_cost_ns=tally.cost_ns + self._helper_cost_ns,
+            own_cost_ns=tally.cost_ns - tally.helper_cost_ns + self._helper_cost_ns,
             process_cpu_ns=used,
             ticks=taken,
             ticks_lost=max(0, clock // self._plan.interval_ns - taken),

@@ -41,7 +41,9 @@ class Tally:
     by_helper: int = 0
     """Samples taken from the helper thread because the timer's handler did not run, or because the clock is wall time."""
     cost_ns: int = 0
-    """Time spent sampling."""
+    """CPU time spent sampling."""
+    helper_cost_ns: int = 0
+    """The part of it that was spent on the helper thread."""
     errors: int = 0
     notes: list[str] = field(default_factory=list)
 

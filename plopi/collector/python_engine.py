@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections.abc import Callable
+from _thread import get_ident
 
 from plopi.collector import walk
 from plopi.collector.clock import Timer, in_main_thread, kernel_tick_ns
@@ -32,9 +34,11 @@ class PythonEngine:
         self._sampler: walk.Sampler | None = None
         self._armed = False
         self._recursion_limit = 0
-        self._handled = self._used_ns = 0
+        self._handled = self._used_ns = self._held = 0
+        self._helper_cost_ns = 0
         self._lazy = True
         self._next_wall = 0.0
+        self._flooded = False
         self._costed = (0, 0)
 
     # -- lifecycle --------------------------------------------------------------------------------------------------------------
@@ -47,8 +51,6 @@ class PythonEngine:
         timer = (self._timer.which, self._timer.signal) if self._timer is not None else None
         sampler = walk.Sampler(self.table, self._interval_ns, timer, self.plan.threads, self.plan.max_depth)
         self._sampler = sampler
-        for ident in sys._current_frames():
-            walk.adopt(sampler, ident)
         self._recursion_limit = sys.getrecursionlimit() + RECURSION_MARGIN
         sys.setrecursionlimit(self._recursion_limit)
         gc.callbacks.append(walk.on_gc)
@@ -56,7 +58,7 @@ class PythonEngine:
         if sys.gettrace() is not None or sys.getprofile() is not None:
             self.tally.note("a debugger, coverage or another profiler was tracing: it sees plopi's handler")
         if self._timer is not None:
-            self._wakeup.begin()
+            self._wakeup.begin(sampler.set_has_room)
             self._arm(self._timer.arm(self._interval_ns))
 
     def _arm(self, refused: str | None) -> None:
@@ -104,14 +106,16 @@ class PythonEngine:
         sampler = self._sampler
         if sampler is None:
             return 1.0
-        sampler.helper = walk.get_ident()
+        if sampler.helper < 0:
+            sampler.helper = get_ident()
+            self._used_ns = time.process_time_ns() - time.thread_time_ns()
         wait = 1.0
         if self.plan.measures_cpu:
             wait = self._stand_in(sampler)
         if self.plan.measures_wall:
             now = time.monotonic()
             if now >= self._next_wall:
-                walk.sample_wall(sampler)
+                self._take(walk.sample_wall, sampler)
                 self._next_wall = max(self._next_wall + self._interval_ns / 1e9, now)
             wait = min(wait, max(0.0, self._next_wall - time.monotonic()))
         return wait
@@ -124,11 +128,17 @@ class PythonEngine:
             self._lazy = True
         elif used - self._used_ns >= self._interval_ns:
             self._lazy = False
-            if sampler.busy and not self._armed:
+            self._held = self._held + 1 if sampler.busy else 0
+            if self._held > LAZY:  # the handler was interrupted by another signal's, which takes its time
                 sampler.busy = False
-            walk.on_tick(0, None)
+            self._take(walk.on_tick, 0, None)
         self._handled, self._used_ns = handled, used
         return self._interval_ns / 1e9 * (LAZY if self._lazy and self._armed else 1)
+
+    def _take(self, sample: Callable[..., None], *arguments: object) -> None:
+        began = time.thread_time_ns()
+        sample(*arguments)
+        self._helper_cost_ns += time.thread_time_ns() - began
 
     def settle(self) -> None:
         if self._sampler is not None:
@@ -142,6 +152,8 @@ class PythonEngine:
             return
         if timer is not None and self._armed:
             self._check_timer(sampler, timer)
+        elif self._flooded:
+            self._check_flood(sampler)
         self._govern(sampler)
 
     def _check_timer(self, sampler: walk.Sampler, timer: Timer) -> None:
@@ -158,22 +170,31 @@ class PythonEngine:
             if taken and "handler" in taken:
                 timer.disarm()
         if reason is not None:
+            self._flooded, sampler.skipped_full = sampler.skipped_full, False
             self._arm(reason)
+
+    def _check_flood(self, sampler: walk.Sampler) -> None:
+        """Back to the timer once the event loop has read what was in its wakeup descriptor."""
+        if sampler.has_room is None or sampler.has_room(0):
+            self._flooded, self._armed = False, True
+            self.resume()
 
     def _govern(self, sampler: walk.Sampler) -> None:
         """Sample less often where sampling costs more than ``MAX_SHARE`` of a CPU."""
-        cost, passes = sampler.cost_ns - self._costed[0], sampler.passes - self._costed[1]
-        self._costed = (sampler.cost_ns, sampler.passes)
+        total = sampler.cost_ns + self._helper_cost_ns
+        cost, passes = total - self._costed[0], sampler.passes - self._costed[1]
+        self._costed = (total, sampler.passes)
         if passes < 3 or cost / passes <= MAX_SHARE * self._interval_ns:
             return
         self._interval_ns = int(cost / passes / MAX_SHARE)
-        sampler.interval_ns = self._interval_ns
+        sampler.set_interval(self._interval_ns)
         self.tally.note(f"a sample cost {cost / passes / 1e6:.2g} ms: interval stretched to keep the cost within 2 %")
         self.resume()
 
     def _count(self, sampler: walk.Sampler) -> None:
         self.tally.ticks, self.tally.by_helper = sampler.ticks, sampler.by_helper
-        self.tally.cost_ns, self.tally.errors = sampler.cost_ns, sampler.errors
+        self.tally.cost_ns, self.tally.errors = sampler.cost_ns + self._helper_cost_ns, sampler.errors
+        self.tally.helper_cost_ns = self._helper_cost_ns
         if sampler.crowded:
             self.tally.note("subinterpreters were running: only the main thread was sampled meanwhile")
         if sampler.errors:

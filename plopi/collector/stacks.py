@@ -188,12 +188,25 @@ class StackTable:
         return known[1], known[2]
 
 
+_PASSES_ON = {
+    COLLECTOR_DIRECTORY + name
+    for name in ("__main__.py", "launch.py", "scope.py", "control/cli.py", "control/wsgi.py", "control/asgi.py")
+}
+"""plopi's modules that call the application; what others of its modules call is plopi's own work."""
+
+
 def own_frames_removed(codes: list[CodeType], lastis: list[int]) -> list[tuple[CodeType, int]]:
-    """Root-first chain of what the application called: plopi's frames are out, and so is what runs a script at the root."""
+    """Root-first chain of what the application called: plopi's frames are out, and so is what runs a script at the root.
+
+    Empty where plopi itself was at work: writing a recording, answering a request.
+    """
     chain = list(zip(codes, lastis))[::-1]
     own = [code.co_filename.startswith(COLLECTOR_DIRECTORY) for code, _ in chain]
     if not any(own):
         return chain
+    innermost = max(at for at, mine in enumerate(own) if mine)
+    if chain[innermost][0].co_filename not in _PASSES_ON:
+        return []
     begin = 0
     for at, (code, _) in enumerate(chain):
         if not (own[at] or _is_runner(code)):

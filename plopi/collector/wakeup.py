@@ -10,40 +10,51 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from plopi.collector.clock import in_main_thread
 
-UNKNOWN = -2
+
+Question = Callable[[int], object]
 
 
 class WakeupWatch:
-    """Knows the wakeup descriptor from ``begin`` to ``end`` by asking once and then watching ``signal.set_wakeup_fd``."""
+    """Knows the wakeup descriptor from ``begin`` to ``end`` by asking once and then watching ``signal.set_wakeup_fd``.
+
+    ``tell`` gets the question "has it room?", to be asked with a timeout in milliseconds; None where there is no descriptor.
+    """
 
     def __init__(self) -> None:
-        self.descriptor = UNKNOWN
-        self.poller: select.poll | None = None
         self._original = signal.set_wakeup_fd
         self._watching = False
+        self._tell: Callable[[Question | None], None] = _ignore
 
-    def begin(self) -> None:
+    def begin(self, tell: Callable[[Question | None], None]) -> None:
+        self._tell = tell
         self._original = signal.set_wakeup_fd
         signal.set_wakeup_fd = self._watch
         self._watching = True
         if in_main_thread():
-            self.learn()
+            self._learn()
+        else:
+            tell(self._ask_later)
 
     def end(self) -> None:
         if self._watching and signal.set_wakeup_fd == self._watch:
             signal.set_wakeup_fd = self._original
         self._watching = False
-        self.poller = None
-        self.descriptor = UNKNOWN
+        self._tell = _ignore
 
-    def learn(self) -> None:
+    def _ask_later(self, timeout: int) -> bool:
+        """The first question, in the signal handler: once per run that was not started in the main thread."""
+        self._tell(None)
+        self._learn()
+        return True
+
+    def _learn(self) -> None:
         """Ask for the descriptor, in the main thread. It can only be read by setting another, which lasts a few microseconds;
         what signals write meanwhile is passed on."""
-        self.descriptor = -1
         reader, writer = os.pipe()
         try:
             os.set_blocking(reader, False)
@@ -64,18 +75,19 @@ class WakeupWatch:
             os.close(reader)
             os.close(writer)
 
-    def has_room(self) -> bool:
-        return self.poller is None or bool(self.poller.poll(0))
-
     def _watch(self, fd: int, /, **options: Any) -> int:
         before = self._original(fd, **options)
         self._know(fd)
         return before
 
     def _know(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        poller = None
-        if descriptor >= 0:
-            poller = select.poll()
-            poller.register(descriptor, select.POLLOUT)
-        self.poller = poller
+        if descriptor < 0:
+            self._tell(None)
+            return
+        poller = select.poll()
+        poller.register(descriptor, select.POLLOUT)
+        self._tell(poller.poll)
+
+
+def _ignore(question: Question | None) -> None:
+    """Nobody listens."""

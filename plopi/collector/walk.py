@@ -19,11 +19,11 @@ ratio of their own CPU clocks.
 from __future__ import annotations
 
 import gc
-import select
 import signal
 import sys
 import threading
 import time
+from _thread import _count as thread_count
 from _thread import get_ident
 from collections.abc import Callable
 from time import clock_gettime_ns, perf_counter_ns, process_time_ns, thread_time_ns
@@ -38,6 +38,12 @@ ALWAYS_LOOK = 16
 STILL = 3
 """Looks without any CPU time after which a thread counts as still."""
 GC_STRIDE = 8
+LOOK_AROUND = 8
+"""While the main thread seems alone, others (made by C code, and so not counted) are looked for at one tick in so many."""
+READ_CLOCK = 4
+"""A tick that comes on time is worth an interval; the CPU clock is read, to set that right, at one tick in so many."""
+USUAL_NS = 200_000
+"""What a sample costs at most unless the CPU clock says more."""
 TOO_DEAR_NS = 20_000_000
 ERRORS_IN_A_ROW = 3
 OWN_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, NameError, OSError, RuntimeError, TypeError, ValueError)
@@ -57,30 +63,37 @@ def thread_clock(ident: int) -> int:
 class Sampler:
     """State of one sampling run. Plain attributes: the handler reads and writes them, nobody locks."""
 
+    __slots__ = (
+        "busy", "ticks", "codes", "lastis", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths", "gc_code",
+        "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
+        "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
+        "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_stride", "threads",
+    )  # fmt: skip
+
     def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
         self.table = table
         self.records = table.records
         self.dirty = table.dirty
-        self.interval_ns = interval_ns
-        self.still_ns = interval_ns // 100
+        self.set_interval(interval_ns)
         self.which, self.signum = timer or (-1, -1)
         self.threads = threads
+        self.alone = 1 if threads else sys.maxsize
+        """So many threads besides the main one mean that it is alone: the helper."""
         self.depths = range(max_depth)
-        self.codes: list[CodeType | None] = [None] * max_depth
+        self.codes: list[CodeType] = [on_gc.__code__] * max_depth
         self.lastis = [0] * max_depth
+        self.gc_code = on_gc.__code__
         self.main = threading.main_thread().ident or 0
         self.helper = -1
         self.thread_names: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
         self.interpreters = interpreter_lister()
         self.crowded = False
-        self.poller: select.poll | None = None
-        self.learn: Callable[[], None] | None = None
+        self.has_room: Callable[[int], object] | None = None
+        """Falsy: the application's wakeup descriptor is nearly full. See ``wakeup``."""
         self.busy = False
         self.mixed = True
-        self.credit = 0
-        self.process = 0
-        self.ticks = self.passes = self.by_helper = 0
-        self.cost_ns = 0
+        self.credit = self.process = self.seen = 0
+        self.ticks = self.passes = self.by_helper = self.cost_ns = 0
         self.skipped_full = self.too_dear = False
         self.errors = self.errors_in_a_row = 0
         self.last_error: str | None = None
@@ -88,6 +101,17 @@ class Sampler:
         self.wall_process = 0
         self.gc_began = self.gc_young = 0
         self.gc_stride = 1
+        for ident in sys._current_frames():
+            adopt(self, ident)
+        self.mine = self.records.get(self.main) or adopt(self, self.main)
+
+    def set_has_room(self, question: Callable[[int], object] | None) -> None:
+        self.has_room = question
+
+    def set_interval(self, interval_ns: int) -> None:
+        self.interval_ns = interval_ns
+        self.still_ns = interval_ns // 100
+        self.soon_ns = interval_ns * 3 // 2
 
 
 _sampler: Sampler | None = None
@@ -116,118 +140,128 @@ def interpreter_lister() -> Callable[[], list[object]] | None:
 
 
 def on_tick(signum: int, frame: FrameType | None) -> None:
-    """The signal handler. ``signum`` 0: called by the helper thread because the handler did not run."""
+    """The signal handler. ``signum`` 0: called by the helper thread because the handler did not run.
+
+    Runs when the caches hold the application's data, so that every object it touches costs as much as ten bytecodes:
+    the case of one thread is kept short.
+    """
     s = _sampler
     if s is None or s.busy:
         return
     s.busy = True
     try:
         begin = perf_counter_ns()
-        me = get_ident()
+        cpu = 0
         if signum:
-            s.ticks += 1
-            if s.learn is not None:
-                s.learn()  # the one Python call: once per run that was started outside the main thread
-                s.learn = None
-            if s.poller is not None and not s.poller.poll(0):
+            s.ticks = ticks = s.ticks + 1
+            codes, lastis = s.codes, s.lastis
+            if s.has_room is not None and not s.has_room(0):
                 signal.setitimer(s.which, 0)
                 s.skipped_full = True
                 return
-            if frame is not None and frame.f_code is GC_CODE:
-                return  # the collector's own callback will file this time
-            codes, lastis = s.codes, s.lastis
         else:
+            ticks = 0
             codes, lastis = s.codes[:], s.lastis[:]
-        if s.interpreters is not None and len(s.interpreters()) > 1:
-            s.crowded = True
-            frames = {me: frame} if signum else {}
-        elif signum and not s.threads:
-            frames = {me: frame}
-        elif _swap_gc and gc.isenabled():
-            gc.disable()
-            try:
-                frames = sys._current_frames()
-            finally:
-                gc.enable()
+        mine = s.mine
+        if ticks % LOOK_AROUND and thread_count() <= s.alone:
+            if ticks % READ_CLOCK and begin - s.seen < s.soon_ns:
+                total = s.interval_ns  # on time: worth one interval, and the clock is read at one of the next ticks
+                mine.cpu += total
+            else:
+                cpu = thread_time_ns()
+                total = cpu - mine.cpu
+                mine.cpu = cpu
+            moved = [(mine, frame, total)]
         else:
-            frames = sys._current_frames()
-        if signum:
-            frames[me] = frame
-        elif not s.threads:
-            frames = {s.main: frames.get(s.main)}
-        frames.pop(s.helper, None)
-
-        # who has moved, and by how much
-        records = s.records
-        still = s.still_ns
-        many = len(frames) > MANY_THREADS
-        moved = []
-        total = 0
-        mine = None
-        for sweep in (False, True) if many else (False,):
-            if sweep:
-                process = process_time_ns()
-                s.process += total
-                if process - s.process < still and s.passes % ALWAYS_LOOK:
-                    break
-                s.process = process
-            for ident, top in frames.items():
-                record = records.get(ident)
-                if record is None:
-                    record = Record()
-                    record.ident = ident
-                    record.clock = time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
-                    record.cpu = record.wall_cpu = record.quiet = record.gc_time = record.gc_debt = 0
-                    record.wall = s.wall_pass
-                    record.cell = record.overflow = None
-                    record.buckets = {}
-                    record.thread = -1
-                    thread = s.thread_names.get(ident)
-                    record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
-                    records[ident] = record
-                elif many and (record.quiet >= STILL) is not sweep:
-                    continue
+            if s.interpreters is not None and len(s.interpreters()) > 1:
+                s.crowded = True
+                frames = {}
+            elif signum and s.alone > 1:
+                frames = {}
+            elif _swap_gc and gc.isenabled():
+                gc.disable()
                 try:
-                    now = clock_gettime_ns(record.clock)
-                except OSError:  # that thread is gone, another has its ident: begin a new record at the next sample
-                    del records[ident]
-                    continue
-                delta = now - record.cpu
-                if ident == me and signum:
-                    mine = record
-                if delta > still:
-                    record.quiet = 0
-                    moved.append((record, top, now, delta))
-                    total += delta
+                    frames = sys._current_frames()
+                finally:
+                    gc.enable()
+            else:
+                frames = sys._current_frames()
+            frames.pop(s.helper, None)
+            if s.alone > 1 and not signum:
+                frames = {s.main: frames[s.main]}
+            total = 0
+            moved = []
+            still = s.still_ns
+            if signum:
+                frames.pop(s.main, None)
+                cpu = thread_time_ns()
+                total = cpu - mine.cpu
+                if total > still:
+                    mine.cpu = cpu
+                    moved.append((mine, frame, total))
                 else:
-                    record.quiet += 1
+                    total = 0
+            records = s.records
+            many = len(frames) > MANY_THREADS
+            for sweep in (False, True) if many else (False,):
+                if sweep:
+                    process = process_time_ns()
+                    s.process += total
+                    if process - s.process < still and s.passes % ALWAYS_LOOK:
+                        break
+                    s.process = process
+                for ident, top in frames.items():
+                    record = records.get(ident)
+                    if record is None:
+                        record = Record()
+                        record.ident = ident
+                        record.clock = time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
+                        record.cpu = record.wall_cpu = record.quiet = record.gc_time = record.gc_debt = 0
+                        record.wall = s.wall_pass
+                        record.cell = record.overflow = None
+                        record.buckets = {}
+                        record.thread = -1
+                        thread = s.thread_names.get(ident)
+                        record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
+                        records[ident] = record
+                    elif many and (record.quiet >= STILL) is not sweep:
+                        continue
+                    try:
+                        now = clock_gettime_ns(record.clock)
+                    except OSError:  # that thread is gone, another has its ident: begin a new record at the next sample
+                        del records[ident]
+                        continue
+                    used = now - record.cpu
+                    if used > still:
+                        record.cpu = now
+                        record.quiet = 0
+                        moved.append((record, top, used))
+                        total += used
+                    else:
+                        record.quiet += 1
 
         # what the pending ticks are worth
         worth = total
-        if not signum:
+        if not ticks:
             s.mixed = True
             s.by_helper += 1
         elif s.mixed:
             s.mixed = False
             s.credit = 0
-        else:
+        elif cpu:
             s.credit += total
             worth = s.credit // s.interval_ns * s.interval_ns
-            if worth <= 0 and s.credit > -s.interval_ns:
-                worth = s.interval_ns
-            s.credit -= worth
             if worth <= 0:
-                return
+                worth = s.interval_ns if s.credit > -s.interval_ns else 0
+            s.credit -= worth
+        s.seen = begin
 
-        for record, top, now, delta in moved:
-            record.cpu = now
-            weight = delta * worth // total
+        for record, top, used in moved:
+            weight = used * worth // total if total else worth
             if record.gc_debt:
                 debt = record.gc_debt if record.gc_debt < weight else weight
                 record.gc_debt -= debt
                 weight -= debt
-            if top is None:
-                continue
             at = 0
             for at in s.depths:
                 codes[at] = top.f_code
@@ -235,15 +269,14 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 top = top.f_back
                 if top is None:
                     break
+            if codes[0] is s.gc_code:
+                continue  # a tick within plopi's own callback, which will file this time
             at += 1
             key = tuple(lastis[:at])
             seen = codes[:at]
-            buckets = record.buckets
-            bucket = buckets.get(key)
             found = None
-            if bucket is None:
-                bucket = buckets[key] = []
-            else:
+            bucket = record.buckets.get(key)
+            if bucket is not None:
                 for cell in bucket:
                     if cell.codes == seen:
                         found = cell
@@ -253,18 +286,19 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 if table.cells < table.max_stacks:
                     table.cells += 1
                     found = Cell()
-                    found.codes = seen
-                    found.lastis = key
-                    bucket.append(found)
+                    found.codes, found.lastis = seen, key
+                    if bucket is None:
+                        record.buckets[key] = [found]
+                    else:
+                        bucket.append(found)
                 else:
                     table.truncated += 1
-                    if not bucket:
-                        del buckets[key]
                     found = record.overflow
                     if found is None:
                         found = record.overflow = Cell()
-                        found.codes = found.lastis = ()
-                if found.codes is seen or not found.codes:
+                        found.codes, found.lastis = [], ()
+                        found.count = -1
+                if found.codes is seen or found.count < 0:
                     found.count = found.cpu = found.wall = 0
                     found.record = record
                     found.gc = False
@@ -277,13 +311,15 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 s.dirty.append(found)
         s.passes += 1
         s.errors_in_a_row = 0
-        cost = perf_counter_ns() - begin
-        s.cost_ns += cost
-        if mine is not None:
+        if ticks:
+            cost = perf_counter_ns() - begin
+            if cost > USUAL_NS:  # dear, or another program was let in
+                cost = thread_time_ns() - cpu if cpu else USUAL_NS
+                if cost > TOO_DEAR_NS:
+                    signal.setitimer(s.which, 0)
+                    s.too_dear = True
             mine.cpu += cost  # this very sample is not the application's doing
-            if cost > TOO_DEAR_NS and time.thread_time_ns() - mine.cpu + cost > TOO_DEAR_NS:
-                signal.setitimer(s.which, 0)
-                s.too_dear = True
+            s.cost_ns += cost
     except OWN_ERRORS as error:
         trace = error.__traceback__
         if trace is not None and trace.tb_next is not None:
@@ -462,9 +498,6 @@ def on_gc(phase: str, info: dict[str, int]) -> None:
     record.gc_time += spent
     if record.gc_time >= s.interval_ns:
         _file_gc(s, record, sys._getframe(1))
-
-
-GC_CODE = on_gc.__code__
 
 
 def _file_gc(s: Sampler, record: Record, trigger: FrameType) -> None:
