@@ -20,20 +20,25 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL}
 
 
-def place(target: Path, write: Callable[[BinaryIO], None], *, overwrite: bool, private: bool = True) -> None:
+def place(
+    target: Path, write: Callable[[BinaryIO], None], *, overwrite: bool, private: bool = True, durable: bool = True
+) -> None:
     """Write ``target`` beside, sync it, and put it in place in one step; raises OSError and then leaves nothing behind.
 
-    Without ``overwrite`` an existing ``target`` raises FileExistsError. ``private``: readable by its owner alone.
+    Without ``overwrite`` an existing ``target`` raises FileExistsError. ``private``: readable by its owner alone. Without
+    ``durable`` it outlives the process, though not the machine.
     """
     with _beside(target, 0o600 if private else 0o666) as (tmp, out):
         write(out)
         out.flush()
-        os.fsync(out.fileno())
+        if durable:
+            os.fsync(out.fileno())
         if overwrite:
             tmp.replace(target)
         else:
             _link(tmp, target)
-    sync_directory(target.parent)
+    if durable:
+        sync_directory(target.parent)
 
 
 def write_whole(fd: int, data: bytes, at: int) -> None:

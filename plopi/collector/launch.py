@@ -74,7 +74,6 @@ def run(program: Program, path0: str | None) -> None:
             runpy._run_module_as_main(program.target)  # type: ignore[attr-defined]
         else:
             _enter(["-c", *program.args], None if path0 is None else "")
-            main["__loader__"] = BuiltinImporter
             _execute(_compile_command(program.target), main)
     except SystemExit:
         raise
@@ -85,21 +84,25 @@ def run(program: Program, path0: str | None) -> None:
 
 def _run_script(program: Program, main: dict[str, Any], *, safe: bool) -> None:
     path = program.target
+    full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     if path == "-":
         _enter(["-", *program.args], None if safe else "")
-        main["__loader__"] = BuiltinImporter
+        _is_file(main, "<stdin>", BuiltinImporter)
         _execute(compile(sys.stdin.buffer.read(), "<stdin>", "exec", dont_inherit=True), main)
-    elif pkgutil.get_importer(path) is not None:  # a directory or zip file that holds __main__
-        _enter([path, *program.args], path)
+    elif pkgutil.get_importer(full) is not None:  # a directory or zip file that holds __main__
+        _enter([path, *program.args], full)
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
     else:
-        full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
         _enter([path, *program.args], None if safe else os.path.dirname(os.path.realpath(path)))
         code, loader = _code_of(full)
-        main.update(__file__=full, __loader__=loader("__main__", full))
-        if sys.version_info < (3, 15):
-            main["__cached__"] = None
+        _is_file(main, full, loader("__main__", full))
         _execute(code, main)
+
+
+def _is_file(main: dict[str, Any], file: str, loader: object) -> None:
+    main.update(__file__=file, __loader__=loader)
+    if sys.version_info < (3, 15):
+        main["__cached__"] = None
 
 
 def _execute(code: CodeType, namespace: dict[str, Any]) -> None:
@@ -108,7 +111,7 @@ def _execute(code: CodeType, namespace: dict[str, Any]) -> None:
 
 def _code_of(path: str) -> tuple[CodeType, type[SourceFileLoader | SourcelessFileLoader]]:
     with io.open_code(path) as file:
-        code = pkgutil.read_code(file)  # type: ignore[attr-defined]
+        code = pkgutil.read_code(file)
         if code is not None:
             return code, SourcelessFileLoader
         file.seek(0)
@@ -120,9 +123,9 @@ def _compile_command(source: str) -> CodeType:
     if sys.version_info >= (3, 13):  # from here on tracebacks show the lines of -c
         import linecache
 
-        register = getattr(linecache, "_register_code", None)
-        if register is not None:
-            register(code, source, "<string>")
+        if hasattr(linecache, "_register_code"):
+            by_code = hasattr(linecache, "_interactive_cache")
+            linecache._register_code(code if by_code else "<string>", source, "<string>")
     return code
 
 

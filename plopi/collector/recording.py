@@ -30,9 +30,19 @@ _TOO_LONG = 80
 
 
 def say(line: str) -> None:
-    """One line for the user, on stderr, or nowhere when stderr cannot take it."""
-    with contextlib.suppress(Exception):
-        print(f"plopi: {line}", file=sys.stderr, flush=True)
+    """One line for the user, on stderr, or nowhere when stderr cannot take it.
+
+    Past the buffer of ``sys.stderr`` where it has one: text that stays there turns the program's exit status into 120.
+    """
+    text = f"plopi: {line}\n"
+    try:
+        fd = sys.stderr.fileno()
+    except Exception:
+        with contextlib.suppress(Exception):
+            sys.stderr.write(text)
+    else:
+        with contextlib.suppress(OSError):
+            os.write(fd, text.encode("utf-8", "backslashreplace"))
 
 
 def plain_name(text: str) -> str:
@@ -140,7 +150,8 @@ class Recording(FileSink):
 
     def _flush(self, rows: ProfileBuilder) -> None:
         if self._written is None or self._identity is None:
-            self._begin(rows)
+            if self._keep_empty or len(rows.sample_stack):
+                self._begin(rows)
         elif self._written.cursor.epoch != rows.epoch:
             self._rewrite(rows, overwrite=True)
         else:
@@ -164,7 +175,7 @@ class Recording(FileSink):
         """The whole recording so far as one header and one fragment, put in place at once."""
         header, written = encode_header(rows.about, rows.sample_types, rows.epoch)
         data, written = encode_rows(rows, written)
-        files.place(self.part, partial(_write_all, header + data), overwrite=overwrite)
+        files.place(self.part, partial(_write_all, header + data), overwrite=overwrite, durable=False)
         self._identity = files.identity_of(self.part.stat())
         self._size, self._written = len(header) + len(data), written
         self.path = self.part

@@ -14,6 +14,7 @@ from typing import Any
 from plopi.collector.collector import Collector
 from plopi.collector.recording import Export, FileSink, Recording, say
 from plopi.collector.settings import Settings
+from plopi.collector.sink import Sink
 from plopi.collector.summary import summary
 
 
@@ -24,7 +25,7 @@ def sink_for(settings: Settings, name: str, *, keep_empty: bool = True) -> FileS
     return Export(settings.format, path=settings.output, datadir=settings.datadir, name=name, keep_empty=keep_empty)
 
 
-def collector_for(settings: Settings, sink: FileSink, **more: Any) -> Collector:
+def collector_for(settings: Settings, sink: Sink, **more: Any) -> Collector:
     return Collector(
         settings.interval,
         settings.mode,

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from plopi.collector.engine import ENGINES, MODE_ALIASES, MODES
 from plopi.errors import UsageError
 
-MODES = {"cpu": "cpu", "wall": "wall", "virtual": "virtual", "both": "both", "prof": "cpu", "real": "wall"}
+MODE_NAMES = {**{mode: mode for mode in MODES}, **MODE_ALIASES}
 """What may be said, with Plop's names, and what it means."""
-ENGINES = ("auto", "python", "native")
 FORMATS = ("pprof", "plop", "pstats", "folded", "speedscope")
 INTERVAL = 0.01
 MAX_STACKS = 50_000
@@ -38,7 +38,7 @@ class Settings:
 
 
 def mode_named(text: str) -> str:
-    return MODES[_one_of("mode", text, tuple(MODES))]
+    return MODE_NAMES[_one_of("mode", text, tuple(MODE_NAMES))]
 
 
 def engine_named(text: str) -> str:

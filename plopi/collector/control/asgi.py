@@ -55,5 +55,5 @@ async def _watch(receive: Receive, gone: threading.Event) -> None:
 
 def _request(scope: Scope) -> Request:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    client = scope.get("client")
-    return Request(scope["method"], scope["path"], scope.get("query_string", b"").decode("latin-1"), headers, client[0] if client else "")
+    query, (peer, _) = scope.get("query_string", b"").decode("latin-1"), scope.get("client") or ("", 0)
+    return Request(scope["method"], scope["path"], query, headers, peer)

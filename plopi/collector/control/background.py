@@ -11,7 +11,7 @@ from plopi.collector.control.http import Control, Response
 
 
 def respond_in_thread(control: Control, request: Request, gone: threading.Event) -> asyncio.Future[Response]:
-    """A future of the running loop. The thread is a daemon and for this request only: it holds up neither the loop nor the exit."""
+    """A future of the running loop. The thread is a daemon, for this request only: it holds up neither loop nor exit."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Response] = loop.create_future()
 

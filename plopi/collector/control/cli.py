@@ -65,9 +65,11 @@ OPTIONS = (
         "mode",
         choices.mode_named,
         "MODE",
-        "the clock: cpu (default; Plop's prof), wall: waiting counts too (Plop's real), virtual: user CPU only, both",
+        "the clock: cpu (default; Plop's prof), wall: waiting counts too (Plop's real), virtual: user CPU, both",
     ),
-    Option(("--interval",), "interval", choices.interval_of, "TIME", "time between samples, in seconds or like 10ms (default 10ms)"),
+    Option(
+        ("--interval",), "interval", choices.interval_of, "TIME", "time between samples, in seconds or like 10ms (default 10ms)"
+    ),
     Option(("-r", "--rate"), "rate", choices.interval_of_rate, "N", "samples per second, instead of --interval (default 100)"),
     Option(("-d", "--duration"), "duration", choices.seconds, "TIME", "stop profiling after this long; the program goes on"),
     Option(("--threads",), "threads", None, "", "sample all threads (default), or with --no-threads the main thread alone"),

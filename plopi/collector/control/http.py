@@ -1,7 +1,8 @@
 """Profiling control over HTTP, without a framework: a ``Request`` goes in, a ``Response`` comes out.
 
-A face (tornado.py, wsgi.py, asgi.py) asks ``Control.takes`` whether a request is for the control at all: where it is not, or where its
-sender may not use it, the application answers as if plopi were not there. Else it calls ``respond``, in a thread that may block.
+A face (tornado.py, wsgi.py, asgi.py) asks ``Control.takes`` whether a request is for the control at all: where it is not, or
+where its sender may not use it, the application answers as if plopi were not there. Else it calls ``respond``, in a thread that
+may block.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class NotRunning(PlopiError):
 
 
 class Run:
-    """One profile from its start to its stop, by whomever: a client, the deadline, or the program's end. It is the collector's sink.
+    """One profile from its start to its stop by a client, the deadline, or the program's end. It is the collector's sink.
 
     ``recording`` gets the rows; without one the profile is kept here, for the client that waits for it.
     """
@@ -81,8 +82,9 @@ class Run:
         samples = sum(rows.sample_weights[0]) if rows.sample_weights else 0
         self._end = {"samples": samples, "duration_ns": about.duration_ns, "own_cost_ns": about.own_cost_ns}
         self.done.set()
-        _LOG.info("profiling for %s stopped: %d samples in %.2f s, own cost %.1f ms%s", self.who, samples,
-                  (about.duration_ns or 0) / 1e9, (about.own_cost_ns or 0) / 1e6, f", {self.file}" if self.file else "")  # fmt: skip
+        seconds, own_cost = (about.duration_ns or 0) / 1e9, (about.own_cost_ns or 0) / 1e6
+        text = "profiling for %s stopped: %d samples in %.2f s, own cost %.1f ms%s"
+        _LOG.info(text, self.who, samples, seconds, own_cost, f", {self.file}" if self.file else "")
 
     def abandon(self) -> None:
         if self.recording:
@@ -224,7 +226,8 @@ class Control:
             run.collector = collector_for(settings, run)
             run.collector.start(seconds)
             self._run = run
-        _LOG.info("profiling started by %s: %s time, every %g s, for %g s at most", run.who, settings.mode, settings.interval, seconds)
+        text = "profiling started by %s: %s time, every %g s, for %g s at most"
+        _LOG.info(text, run.who, settings.mode, settings.interval, seconds)
         return run
 
     def _current(self) -> Run | None:
@@ -317,8 +320,8 @@ POST {p}/stop                end that recording before its time
 GET  {p}/snapshot            what it holds so far, while it goes on
 GET  {p}/status              what is going on, as JSON
 
-seconds: {default:g} if not given, {most:g} at most. profile and start take mode=cpu|wall|virtual|both and interval=10ms or rate=100,
-profile and snapshot take format=pprof|plop|pstats|folded|speedscope.
+seconds: {default:g} if not given, {most:g} at most. profile and start take mode=cpu|wall|virtual|both and interval=10ms or
+rate=100, profile and snapshot take format=pprof|plop|pstats|folded|speedscope.
 
 Now: {now}.
 """

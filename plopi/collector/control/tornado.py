@@ -51,7 +51,7 @@ class PlopiHandler(RequestHandler):
             self.set_header(name, value)
         await self.finish(response.body)
 
-    get = post = put = delete = patch = head = options = _respond  # type: ignore[assignment]
+    get = post = put = delete = patch = head = options = _respond
 
 
 def _request(request: HTTPServerRequest) -> Request:

@@ -15,7 +15,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class PlopiMiddleware:
-    """``application = PlopiMiddleware(application, token=...)``; the options are ``Control``'s. Profiling waits in its worker thread."""
+    """``application = PlopiMiddleware(application, token=...)``; the options are ``Control``'s. Profiles take a worker."""
 
     def __init__(self, app: Application, **options: Any) -> None:
         self._app, self._control = app, Control(**options)
