@@ -4,8 +4,8 @@
 
 Whole runs are too noisy on shared machines. So one process for each profiler does the same piece of work again and again, with
 the profiler on and off in turn (on first in every other pair), and the ratio is taken pair by pair from the CPU time of the
-whole process: helper threads count. The median of the ratios is shown with its 95 % interval by order statistics. "off, off" is the same
-without any profiler: how far from 1.000 chance alone gets.
+whole process: helper threads count. The median of the ratios is shown with its 95 % interval by order statistics. "off, off" is
+the same without any profiler: how far from 1.000 chance alone gets.
 """
 
 from __future__ import annotations
