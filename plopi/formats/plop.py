@@ -5,6 +5,7 @@ A function is its file and name there, with an unknown first line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -35,7 +36,7 @@ def write(profile: Profile, out: BinaryIO) -> None:
     """Counts of samples by stack; pure ASCII, so that Plop reads it under any locale."""
     if profile.shape != STACKS:
         raise UsageError("this profile knows calls but no stacks, which Plop's format needs; choose the format pstats")
-    frames = [ascii(frame) for frame in _frames(profile)]
+    frames = [f"({_literal(file)}, {line}, {_literal(name)})" for file, line, name in _frames(profile)]
     out.write(b"{")
     between = b""
     for stack, count in counts(profile).items():
@@ -57,6 +58,11 @@ def counts(profile: Profile) -> dict[int, int]:
     for stack, weight in zip(profile.samples.stack, weights):
         found[stack] = found.get(stack, 0) + int(weight)
     return found
+
+
+def _literal(text: str) -> str:
+    r"""As ``ascii``, but with ``\u00e9`` for ``\xe9``, which from Python 2 is a byte and not a character."""
+    return re.sub(r"\\\\|\\x([89a-f].)", lambda found: f"\\u00{found[1]}" if found[1] else found[0], ascii(text))
 
 
 def _frames(profile: Profile) -> Iterator[tuple[str, int, str]]:

@@ -31,15 +31,17 @@ _Stats = dict[_Key, tuple[int, int, float, float, dict[_Key, _Numbers]]]
 
 
 def sniff(head: bytes, file_name: str) -> bool:
-    """A marshalled dict that is empty or whose first key is a tuple."""
+    """A marshalled dict that is empty or whose first key is a tuple; with one of the usual suffixes any marshalled dict."""
     if head[:1] not in (b"{", b"\xfb"):
         return False
+    if file_name.lower().removesuffix(".gz").endswith((".pstats", ".pstat", ".prof", ".profile")):
+        return True
     key = head[1:2]
     if key in (b")", b"\xa9"):
         return head[2:3] in (b"\x01", b"\x03") or len(head) < 3
     if key in (b"(", b"\xa8"):
         return len(head) < 6 or (head[3:6] == b"\0\0\0" and head[2] < 32)
-    return key in (b"0", b"") and head[:1] == b"{" and len(head) <= 2
+    return key == b"0" and len(head) == 2
 
 
 def read(data: bytes, limits: Limits) -> Profile:
