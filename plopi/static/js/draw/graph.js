@@ -107,7 +107,7 @@ export class GraphView {
 
   /** Pans so that a function can be seen. */
   showNode(id) {
-    const item = this.scene?.nodes.find((node) => node.id === id);
+    const item = this.#item(id);
     if (!item) return;
     const [x, y] = this.toScreen(item.x, item.y);
     const rim = 40;
@@ -160,20 +160,25 @@ export class GraphView {
         if (!start.moved && Math.hypot(event.x - start.x, event.y - start.y) < 4) return;
         start.moved = true;
         this.#unhover();
-        this.#moveNode(id, event.dx / (this.transform.k * this.base), event.dy / (this.transform.k * this.base));
+        const item = this.#item(id);
+        const scale = this.transform.k * this.base;
+        this.moveNode(id, item.x + event.dx / scale, item.y + event.dy / scale);
       })
       .on("end", (event, id) => {
         if (start.moved) {
-          const item = this.scene.nodes.find((node) => node.id === id);
+          const item = this.#item(id);
           this.events.dragged(id, item.x, item.y);
         } else this.events.pickNode(id);
       });
   }
 
-  #moveNode(id, dx, dy) {
-    const item = this.scene.nodes.find((node) => node.id === id);
-    item.x += dx;
-    item.y += dy;
+  #item(id) {
+    return this.scene?.nodes.find((node) => node.id === id);
+  }
+
+  /** Puts one function elsewhere; its arrows find new ways. */
+  moveNode(id, x, y) {
+    Object.assign(this.#item(id), { x, y });
     this.bends = new Map([...this.bends].filter(([key]) => !key.startsWith(`${id}>`) && !key.endsWith(`>${id}`)));
     this.#draw(this.scene);
     this.#placeLabels();

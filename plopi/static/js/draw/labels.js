@@ -60,6 +60,8 @@ export class Labels {
       keep.add(`tag ${item.key}`);
       drawTag(this.#element(`tag ${item.key}`, "tag", item.key), item, spot);
     }
+    const order = [...keep].map((id) => this.drawn.get(id));
+    if (order.some((element, i) => element !== this.layer.children[i])) this.layer.append(...order);
     for (const [id, element] of this.drawn) {
       if (keep.has(id)) continue;
       element.remove();

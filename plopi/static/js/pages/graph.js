@@ -98,6 +98,7 @@ class GraphPage {
       const payload = await whenReady(() => this.api.graph(this.id, this.#query(), signal), (pending) => this.#pending(pending), signal);
       if (this.profile.status === "unread" || !this.profile.sample_types.length) this.profile = await this.api.profile(this.id, signal);
       if (this.state.type === "") this.defaultType = payload.type.name;
+      this.stuck = false;
       document.body.classList.remove("no-graph");
       const kept = fresh ? [] : this.#known(payload);
       this.payload = payload;
@@ -188,10 +189,14 @@ class GraphPage {
 
   async #trouble(error) {
     document.body.classList.toggle("no-graph", !this.scene);
+    this.stuck = true;
     const retry = h("button", { type: "button", onclick: () => this.#reload({ fresh: true }) }, "Try again");
     const home = h("a", { href: "../../" }, "All profiles");
     const known = error instanceof ApiError;
-    if (known && error.status === 422) {
+    if (this.scene && known && [0, 404].includes(error.status)) {
+      const gone = "This profile's file is gone: the picture shows what was last read of it.";
+      replace($("banner"), h("div", { class: "bad" }, error.status === 404 ? gone : error.message));
+    } else if (known && error.status === 422) {
       this.profile = await this.api.profile(this.id).catch(() => null);
       if (this.profile) $("name").textContent = this.profile.name;
       showMessage($("message"), "This file cannot be read", error.message, home);
@@ -199,8 +204,6 @@ class GraphPage {
       showMessage($("message"), "No such profile", "It was removed or renamed, or the link is of another data directory.", home);
     } else if (known && error.status === 400) {
       showMessage($("message"), "This view cannot be had", error.message, h("a", { href: window.location.pathname }, "Show the whole profile"));
-    } else if (known && error.status === 0 && this.scene) {
-      replace($("banner"), h("div", { class: "bad" }, error.message));
     } else {
       showMessage($("message"), "Something went wrong", error.message, retry, home);
     }
@@ -262,8 +265,11 @@ class GraphPage {
   }
 
   #news(news) {
-    if (news.profile !== undefined && news.profile !== this.id) return;
-    if (news.index !== undefined) return;
+    if (!this.scene && this.stuck) {
+      this.#reload({ fresh: true });
+      return;
+    }
+    if (news.index !== undefined || (news.profile !== undefined && news.profile !== this.id)) return;
     const stale = this.payload && news.revision !== undefined && news.revision === this.payload.revision && news.status === this.profile?.status;
     if (this.paused || stale) return;
     if (news.poll && this.profile && this.profile.status !== "growing" && this.scene) return;
@@ -302,12 +308,18 @@ class GraphPage {
       },
       unhover: () => this.tooltip.hide(),
       dragged: (id, x, y) => {
-        this.places.set(id, [x, y]);
+        const place = [x, y].map((value) => Math.round(value * 10) / 10);
+        this.places.set(id, place);
+        this.view.moveNode(id, ...place);
         this.#dropBends([id]);
-        this.#remember({ moved: new Map([...this.state.moved, [id, [Math.round(x * 10) / 10, Math.round(y * 10) / 10]]]) });
+        this.#remember({ moved: new Map([...this.state.moved, [id, place]]) });
         this.#showControls();
       },
-      viewed: (view) => this.#remember({ view: view && view.map((value) => Math.round(value * 1000) / 1000) }),
+      viewed: (view) => {
+        const rounded = view && view.map((value) => Math.round(value * 1000) / 1000);
+        if (rounded) this.view.setView(rounded);
+        this.#remember({ view: rounded });
+      },
       labelled: (hidden) => this.#leftOut(hidden),
     };
   }

@@ -1,0 +1,79 @@
+"""The list of profiles shows what is there and changes by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conftest import Growing, Opener, Viewer, put, start_viewer
+
+
+def names(page: object) -> list[str]:
+    return page.locator("table.profiles td.name a, table.profiles td.name .plain").all_inner_texts()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_the_list_shows_what_is_there(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.url)
+    page.wait_for_selector("tr.broken .reason")
+    assert {"pydoc.pstats", "broken.pstats", "busy-server"} <= {name.removesuffix(".pb.gz") for name in names(page)}
+    assert page.locator("tr.broken a").count() == 0
+    assert "convert" in page.inner_text("tr.broken .reason")
+    page.click("text=pydoc.pstats")
+    page.wait_for_selector("#graph .node")
+
+
+def test_it_changes_by_itself(viewer: Viewer, opened: Opener, growing: Growing) -> None:
+    page = opened(viewer.url)
+    page.wait_for_selector("table.profiles tbody tr")
+    growing.add(("main;work", 100))
+    page.wait_for_selector("tr.growing")
+    row = page.locator("tr.growing")
+    assert "python server.py" in row.inner_text()
+    row.locator("td.samples", has_text="10").wait_for()
+    assert row.locator(".life").inner_text()
+    growing.add(("main;work", 500))
+    row.locator("td.samples", has_text="60").wait_for()
+    growing.finish()
+    page.wait_for_selector("tr.growing", state="detached")
+    assert growing.recording.path is not None
+    growing.recording.path.unlink()
+    page.wait_for_function("name => !document.querySelector('table.profiles').textContent.includes(name)", arg=growing.name)
+
+
+def test_search_and_sort_are_in_the_address(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.url)
+    page.wait_for_selector("tr.broken")
+    page.keyboard.press("/")
+    page.keyboard.type("pydoc")
+    page.wait_for_function("() => document.querySelectorAll('table.profiles tbody tr').length === 1")
+    assert "q=pydoc" in page.url
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.querySelectorAll('table.profiles tbody tr').length > 1")
+    page.locator("th.c-name button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("th.c-name[aria-sort=ascending]")
+    assert names(page) == sorted(names(page), key=str.casefold)
+    again = opened(page.url)
+    again.wait_for_selector("th.c-name[aria-sort=ascending]")
+    assert names(again) == names(page)
+
+
+def test_no_profiles_yet(opened: Opener, tmp_path: Path) -> None:
+    """The commands that make one; and the first one appears without a reload."""
+    running = start_viewer(tmp_path)
+    try:
+        page = opened(running.url)
+        page.wait_for_selector(".empty pre")
+        assert f"python -m plopi.collector --datadir {tmp_path}" in page.inner_text(".empty")
+        put(tmp_path / "first.folded", b"main;work 10\n")
+        page.wait_for_selector("text=first.folded")
+    finally:
+        running.process.terminate()
+        running.process.wait()
+
+
+def test_small_screens(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.url, size={"width": 400, "height": 800})
+    page.wait_for_selector("tr.broken .reason")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    for row in page.locator("table.profiles tbody tr").all():
+        assert row.bounding_box()["width"] <= 400
