@@ -16,7 +16,7 @@ from plopi.model import Profile, SampleType
 from plopi.viewer.analysis import Index, Weighed, index, names, neighbours, packages
 from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.call_graph import Numbers, Selection, ticks_of
-from plopi.viewer.analysis.choose import Edge, choose
+from plopi.viewer.analysis.choose import Edge
 from plopi.viewer.analysis.columns import Ints
 from plopi.viewer.view import Sort, View
 
@@ -73,7 +73,7 @@ def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
     about = _indexed(profile)
     weighed = _weighed(about, view)
     numbers = weighed.numbers
-    picture = choose(numbers, view.nodes, weighed.appraisal)
+    picture = weighed.picture(view.nodes)
     wrappers = [wrapper for edge in picture.edges for wrapper in edge.wrappers]
     label = names.labels(about.profile, [*picture.nodes, *wrappers])
     groups, group_of_file = weighed.groups

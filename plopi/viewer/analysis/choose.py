@@ -37,7 +37,7 @@ WRAPPER_SELF = 0.005
 WRAPPER_FLOW = 0.95
 """and its one caller and one callee account for at least this share of its cum."""
 ROUNDS = 4
-MOST_CANDIDATES = 4
+MOST_CANDIDATES = 3
 """Of the functions that are worth drawing, so many times N are looked at: room made by folding is filled from these."""
 
 
@@ -193,14 +193,14 @@ def _edge(numbers: Numbers, found: Link, chain: Edge | None = None) -> Edge:
 
 def _is_chain(numbers: Numbers, found: Link, hidden: tuple[int, ...]) -> bool:
     """Whether the hidden functions are wrappers of this link alone, and its weight goes from each to the next."""
-    functions = np.array(hidden, dtype=np.int64)
+    if any(numbers.cum[f] * WRAPPER_FLOW > found.weight or not _is_idle(numbers, f) for f in hidden):
+        return False
     way = np.array([found.caller, *hidden, found.callee], dtype=np.int64)
-    return bool(
-        np.all(numbers.self[functions] < numbers.total * WRAPPER_SELF)
-        and np.all(numbers.recursive[functions] == 0)
-        and np.all(numbers.cum[functions] * WRAPPER_FLOW <= found.weight)
-        and np.all(numbers.edge_weights(way[:-1], way[1:]) >= found.weight * WRAPPER_FLOW)
-    )
+    return bool((numbers.edge_weights(way[:-1], way[1:]) >= found.weight * WRAPPER_FLOW).all())
+
+
+def _is_idle(numbers: Numbers, function: int) -> bool:
+    return bool(numbers.self[function] < numbers.total * WRAPPER_SELF and numbers.recursive[function] == 0)
 
 
 def _weight_order(edge: Edge) -> tuple[int, int, int]:
@@ -318,12 +318,7 @@ def _fold(numbers: Numbers, edges: list[Edge], holder: Mapping[int, int]) -> lis
 
 def _merely_passes_on(numbers: Numbers, wrapper: int, before: Edge, after: Edge) -> bool:
     least = int(numbers.cum[wrapper]) * WRAPPER_FLOW
-    return bool(
-        numbers.self[wrapper] < numbers.total * WRAPPER_SELF
-        and numbers.recursive[wrapper] == 0
-        and before.weight >= least
-        and after.weight >= least
-    )
+    return before.weight >= least and after.weight >= least and _is_idle(numbers, wrapper)
 
 
 def _picture(numbers: Numbers, functions: Ints, holder: Mapping[int, int], edges: list[Edge], linked: Linked) -> Picture:

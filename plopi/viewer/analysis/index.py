@@ -12,6 +12,7 @@ from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numb
 from plopi.viewer.analysis.columns import Ints, column
 
 KEPT_SELECTIONS = 4
+KEPT_PICTURES = 4
 
 
 class Weighed:
@@ -20,6 +21,17 @@ class Weighed:
     def __init__(self, numbers: Numbers, of: Index) -> None:
         self.numbers = numbers
         self._index = of
+        self._lock = threading.RLock()
+        self._pictures: OrderedDict[int, choose.Picture] = OrderedDict()
+
+    def picture(self, nodes: int) -> choose.Picture:
+        """The picture with at most so many functions."""
+        with self._lock:
+            if nodes not in self._pictures:
+                self._pictures[nodes] = choose.choose(self.numbers, nodes, self.appraisal)
+                while len(self._pictures) > KEPT_PICTURES:
+                    self._pictures.popitem(last=False)
+            return self._pictures[nodes]
 
     @cached_property
     def appraisal(self) -> choose.Appraisal:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +20,13 @@ import numpy as np
 from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.call_tree import CallTree, enclosing, topmost
-from plopi.viewer.analysis.columns import Ints, group_by_key
+from plopi.viewer.analysis.columns import Ints, Mask, group_by_key
 from plopi.viewer.analysis.forest import Forest, forest_of
 
-FARTHEST = 5_000
-"""Hidden callers looked at before a chosen function counts as hanging on none."""
+FARTHEST, MOST_STEPS = 2_000, 10_000
+"""Hidden callers looked at for one chosen function, and for all of them, before the rest count as hanging on none."""
+WIDEST_FAN = 500
+"""Callers of one hidden function that are followed, the heaviest first."""
 LONGEST_WAY = 60
 """Hidden functions between two chosen ones beyond which nobody would read their list."""
 
@@ -128,35 +130,44 @@ class _CallsLinker:
     def __init__(self, numbers: Numbers, chosen: Ints) -> None:
         self._numbers = numbers
         self._chosen = sorted(chosen.tolist(), key=lambda f: (-int(numbers.cum[f]), f))
-        self._among = set(self._chosen)
+        self._among = np.zeros(numbers.structure.functions, dtype=np.bool_)
+        self._among[chosen] = True
         self._links: dict[tuple[int, int], Link] = {}
         self._onward: dict[int, list[int]] = defaultdict(list)
-        self._reached: set[int] = set()
+        self._reached = np.zeros(numbers.structure.functions, dtype=np.bool_)
         self._roots: list[int] = []
+        self._steps_left = MOST_STEPS
 
     def linked(self) -> Linked:
         for function in self._chosen:
-            callers = list(self._callers(function))
-            inside = [Link(a, function, w, w, exact) for a, w, exact in callers if a in self._among]
-            for direct in inside:
-                self._add(direct)
-            outside = max((w for a, w, _ in callers if a not in self._among), default=-1)
-            if outside > max((direct.weight for direct in inside), default=-1):
-                self._add_widest(function, self._among)
-            if not callers:
-                self._begin_at(function)
+            self._add_callers(function)
         self._reach_the_rest()
         links = [self._links[ends] for ends in sorted(self._links)]
         return Linked(links, {function: int(self._numbers.cum[function]) for function in self._roots}, {})
 
+    def _add_callers(self, function: int) -> None:
+        """Link a function to its chosen callers, and where one that is hidden is heavier, by way of that."""
+        rows = self._caller_rows(function)
+        if not len(rows):
+            self._begin_at(function)
+            return
+        inside = self._among[self._numbers.structure.caller[rows]]
+        for row in rows[inside].tolist():
+            weight = int(self._numbers.edge[row])
+            self._add(Link(int(self._numbers.structure.caller[row]), function, weight, weight, self._is_exact(row)))
+        weights = self._numbers.edge[rows]
+        if weights[~inside].max(initial=-1) > weights[inside].max(initial=-1):
+            self._add_widest(function, self._among)
+
     def _reach_the_rest(self) -> None:
         """Tie what no root leads to onto what one does; where that cannot be done, the heaviest becomes a root."""
-        while left := [f for f in self._chosen if f not in self._reached]:
-            before = len(self._reached)
-            for function in left:
-                if function not in self._reached and self._add_widest(function, self._reached):
-                    self._spread([function])
-            if len(self._reached) == before:
+        while left := [function for function in self._chosen if not self._reached[function]]:
+            reached = int(np.count_nonzero(self._reached))
+            for function in left if reached else ():
+                if not self._reached[function]:
+                    self._add_widest(function, self._reached)
+            tied = int(np.count_nonzero(self._reached)) > reached
+            if not tied:
                 self._begin_at(left[0])
 
     def _begin_at(self, function: int) -> None:
@@ -166,36 +177,37 @@ class _CallsLinker:
     def _spread(self, functions: list[int]) -> None:
         while functions:
             function = functions.pop()
-            if function not in self._reached:
-                self._reached.add(function)
+            if not self._reached[function]:
+                self._reached[function] = True
                 functions += self._onward[function]
 
     def _add(self, new: Link) -> None:
         self._links[new.caller, new.callee] = new
         self._onward[new.caller].append(new.callee)
-        if new.caller in self._reached:
+        if self._reached[new.caller]:
             self._spread([new.callee])
 
-    def _add_widest(self, function: int, goals: Collection[int]) -> bool:
+    def _add_widest(self, function: int, goals: Mask) -> None:
         """Link ``function`` to the one of ``goals`` that reaches it by the widest path through hidden functions, if one does."""
         seen = {function}
-        onward = {}
-        heap = [(-weight, caller, function) for caller, weight, _ in self._callers(function)]
+        onward: dict[int, int] = {}
+        heap = [(-weight, caller, function) for caller, weight in self._heaviest_callers(function)]
         heapq.heapify(heap)
-        while heap and len(seen) < FARTHEST:
+        steps = min(FARTHEST, self._steps_left)
+        while heap and len(seen) <= steps:
             width, caller, callee = heapq.heappop(heap)
             if caller in seen:
                 continue
             seen.add(caller)
             onward[caller] = callee
-            if caller in goals:
+            if goals[caller]:
                 self._add(self._residual(caller, function, -width, onward))
-                return True
-            if caller not in self._among:
-                for further, weight, _ in self._callers(caller):
+                break
+            if not self._among[caller]:
+                for further, weight in self._heaviest_callers(caller):
                     if further not in seen:
                         heapq.heappush(heap, (max(width, -weight), further, caller))
-        return False
+        self._steps_left -= len(seen) - 1
 
     def _residual(self, caller: int, callee: int, weight: int, onward: Mapping[int, int]) -> Link:
         hidden: list[int] = []
@@ -204,7 +216,7 @@ class _CallsLinker:
             hidden.append(step)
             step = onward[step]
         # Where each function on the way has one caller, all of its time came this way: the dump proves the last edge's weight.
-        proven = all(len(list(self._callers(function))) == 1 for function in hidden) and bool(hidden)
+        proven = bool(hidden) and all(len(self._caller_rows(function)) == 1 for function in hidden)
         if proven:
             weight = self._edge_weight(hidden[-1], callee)
             proven = self._numbers.edge_exact is None
@@ -215,11 +227,20 @@ class _CallsLinker:
     def _edge_weight(self, caller: int, callee: int) -> int:
         return int(self._numbers.edge_weights(np.array([caller]), np.array([callee]))[0])
 
-    def _callers(self, function: int) -> Iterator[tuple[int, int, bool]]:
-        """(caller, weight, exact) of every edge into a function but its own."""
-        numbers = self._numbers
-        rows = numbers.structure.callers.of(function)
-        exact = numbers.edge_exact[rows].tolist() if numbers.edge_exact is not None else [True] * len(rows)
-        for caller, weight, proven in zip(numbers.structure.caller[rows].tolist(), numbers.edge[rows].tolist(), exact):
-            if caller != function:
-                yield caller, weight, proven
+    def _is_exact(self, row: int) -> bool:
+        return self._numbers.edge_exact is None or bool(self._numbers.edge_exact[row])
+
+    def _caller_rows(self, function: int) -> Ints:
+        """Edges into a function but its own."""
+        rows = self._numbers.structure.callers.of(function)
+        foreign: Ints = rows[self._numbers.structure.caller[rows] != function]
+        return foreign
+
+    def _heaviest_callers(self, function: int) -> Iterator[tuple[int, int]]:
+        """(caller, weight) of the heaviest edges into a function."""
+        rows = self._caller_rows(function)
+        weights = self._numbers.edge[rows]
+        if len(rows) > WIDEST_FAN:
+            heaviest = np.argsort(-weights, kind="stable")[:WIDEST_FAN]
+            rows, weights = rows[heaviest], weights[heaviest]
+        return zip(self._numbers.structure.caller[rows].tolist(), weights.tolist())

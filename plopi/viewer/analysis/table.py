@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from plopi.model import Profile
 from plopi.viewer.analysis.columns import Ints, Mask, column
 
+FREQUENCY_SAMPLE = 100_000
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -23,6 +25,7 @@ class Texts:
     end: Ints
     """Where each string's zero byte stands."""
     frequency: Ints
+    """How often each byte occurs, in a sample."""
 
     def containing(self, query: str) -> Mask:
         """Which strings contain ``query``, in any case."""
@@ -40,10 +43,13 @@ class Texts:
 
 
 def texts(strings: Sequence[str]) -> Texts:
-    encoded = [_lowered(text) for text in strings]
-    lengths = np.fromiter((len(text) + 1 for text in encoded), dtype=np.int64, count=len(encoded))
-    blob = np.frombuffer(b"".join(text + b"\0" for text in encoded), dtype=np.uint8)
-    return Texts(blob, np.cumsum(lengths) - 1, np.bincount(blob, minlength=256))
+    whole = "\0".join(strings)
+    if whole.count("\0") != max(len(strings) - 1, 0):
+        whole = "\0".join(text.replace("\0", " ") for text in strings)
+    encoded = (whole + "\0").lower().encode("utf-8", "surrogatepass") if strings else b""
+    blob = np.frombuffer(encoded, dtype=np.uint8)
+    sample = blob[:: len(blob) // FREQUENCY_SAMPLE + 1]
+    return Texts(blob, np.flatnonzero(blob == 0), np.bincount(sample, minlength=256))
 
 
 def _lowered(text: str) -> bytes:
