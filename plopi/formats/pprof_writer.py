@@ -21,19 +21,28 @@ _ID = b"\x08"  # field 1, varint: the id of a function, location, mapping
 _CACHED_PATH_BYTES = 4 << 20
 
 
+class _Ids(dict[int, bytes]):
+    """location -> its encoded id."""
+
+    def __missing__(self, location: int) -> bytes:
+        encoded = self[location] = varint(location + 1)
+        return encoded
+
+
 @dataclass
 class _Paths:
     """Encoded location lists (leaf first) by stack: the same stacks come again in every window. Forgets all when full."""
 
     known: dict[int, bytes] = field(default_factory=dict)
     size: int = 0
+    ids: _Ids = field(default_factory=_Ids)
 
     def of(self, stack: int, parents: Column, locations: Column) -> bytes:
         found = self.known.get(stack)
         if found is None:
-            parts, node = [], stack
+            parts, node, ids = [], stack, self.ids
             while node != NONE and node not in self.known:
-                parts.append(varint(locations[node] + 1))
+                parts.append(ids[locations[node]])
                 node = parents[node]
             found = b"".join(parts) + (self.known[node] if node != NONE else b"")
             if self.size > _CACHED_PATH_BYTES:
