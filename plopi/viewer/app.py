@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from tornado.httpserver import HTTPServer
 
 import plopi
 from plopi.errors import PlopiError
-from plopi.viewer.config import LOOPBACK, Config
+from plopi.viewer.config import LOOPBACK, Config, is_loopback
 from plopi.viewer.handlers import api, live, pages
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
 from plopi.viewer.security import Hosts, Refused
@@ -35,7 +36,8 @@ Announce = Callable[[str], None]
 class Viewer(web.Application):
     """Admission first, then routes."""
 
-    def __init__(self, services: Services, announce: Announce) -> None:
+    def __init__(self, services: Services, announce: Callable[[], None]) -> None:
+        """``announce`` is called when a login link was used up."""
         self._services = services
         self.hub = live.Hub(services.store)
         super().__init__(
@@ -56,14 +58,14 @@ class Viewer(web.Application):
             return self.get_handler_delegate(request, RefusedHandler, {"services": self._services, "refused": refused})
         return super().find_handler(request, **kwargs)
 
-    def _routes(self, announce: Announce) -> list[Any]:
+    def _routes(self, announce: Callable[[], None]) -> list[Any]:
         base, services = self._services.config.base_url, {"services": self._services}
         routes: list[Any] = [
             (base, pages.Page, {**services, "file": "index.html"}),
             (f"{base}p/{_ID}/graph", pages.Page, {**services, "file": "graph.html"}),
             (f"{base}p/{_ID}/?", pages.ToGraph, services),
             (f"{base}static/(.*)", pages.Static, services),
-            (f"{base}login", pages.Login, {**services, "announce": lambda: announce(login_url(self._services))}),
+            (f"{base}login", pages.Login, {**services, "announce": announce}),
             (f"{base}live", live.Live, {**services, "hub": self.hub}),
             (f"{base}api/profiles", api.Profiles, services),
             (f"{base}api/profiles/{_ID}", api.ProfileDetail, services),
@@ -112,8 +114,8 @@ def listen(config: Config) -> list[socket.socket]:
         try:
             sockets += netutil.bind_sockets(port, address.strip("[]"))
         except OSError as error:
-            if sockets and config.addresses == LOOPBACK and error.errno != errno.EADDRINUSE:
-                continue  # no IPv6 here
+            if sockets and config.addresses == LOOPBACK and (error.errno != errno.EADDRINUSE or not config.port):
+                continue  # there is no IPv6 here, or somebody else's server has the port that was found free
             for bound in sockets:
                 bound.close()
             raise PlopiError(_why_not(error, address, port)) from None
@@ -155,21 +157,21 @@ def own_url(services: Services) -> str:
 
 
 async def serve(config: Config, stop: asyncio.Event, announce: Announce | None = None) -> None:
-    """Serve until ``stop`` is set. ``announce`` is called with the address once it answers (default: says so on stderr)."""
+    """Serve until ``stop`` is set. ``announce`` is called with the address once it answers (default: says so on stderr), and with
+    every login link after the first."""
     sockets = listen(config)
     port = None if config.uds else sockets[0].getsockname()[1]
     store = Store(config.datadir, config.bounds)
     bound = [f"[{address}]" if ":" in address else address for address in config.addresses]
     services = Services(config, store, Hosts.of([] if config.uds else bound, config.allowed_hosts, port), port)
-    tell = announce or (lambda url: print_address(services, url))
-    application = Viewer(services, tell)
+    application = Viewer(services, lambda: (announce or print_login)(login_url(services)))
     server = Server(application)
     server.add_sockets(sockets)
     try:
         url = login_url(services)
-        tell(url)
+        (announce or (lambda url: print_address(config, url)))(url)
         if config.open_browser and config.uds is None:
-            await asyncio.to_thread(webbrowser.open, url)
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some browsers hold it until they end
         await stop.wait()
     finally:
         server.stop()
@@ -181,19 +183,24 @@ async def serve(config: Config, stop: asyncio.Event, announce: Announce | None =
             config.uds.unlink(missing_ok=True)
 
 
-def print_address(services: Services, url: str) -> None:
-    config = services.config
+def print_address(config: Config, url: str) -> None:
     lines = [url]
     if config.uds is not None:
         lines.append(f"  on the Unix socket {shown(str(config.uds))}")
     if config.token is not None:
-        lines.append("  The link signs one browser in, once; after that another is printed here.")
+        lines.append("  The link signs one browser in, once; then another is printed here.")
+    if config.uds is None and not all(is_loopback(address) for address in config.addresses):
+        lines.append("  Other machines can reach it, by the names given with --allowed-host; nothing is encrypted on the way.")
     if not config.quiet:
         lines.insert(0, f"plopi viewer {plopi.__version__} shows {shown(str(config.datadir))}")
         if not config.datadir.exists():
             lines.append("  The directory does not exist yet; it is shown as soon as something makes it.")
         lines.append("  Ctrl-C ends it.")
     print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def print_login(url: str) -> None:
+    print(f"A browser has signed in. For another one:\n{url}", file=sys.stderr, flush=True)
 
 
 def _allow_descriptors(wanted: int) -> None:

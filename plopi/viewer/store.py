@@ -12,7 +12,7 @@ import heapq
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -280,6 +280,12 @@ class Store:
         if entry.id not in self._due:
             heapq.heappush(self._waiting, (-entry.found.key.mtime_ns, entry.id))
 
+    def prefer(self, entries: Iterable[Entry]) -> None:
+        """Somebody looks at these: what is unread of them goes before everything else."""
+        for entry in entries:
+            if entry.files and not entry.is_read and entry.id not in self._due:
+                heapq.heappush(self._waiting, (-(2**64), entry.id))
+
     def _feed(self) -> None:
         """Keep the pool supplied with summaries to read, newest files first."""
         while self._waiting and self._summaries_running < SUMMARIES_AT_ONCE and not self._closed:
@@ -336,14 +342,14 @@ class Store:
                 self._remember(entry.id, parsed)
             if entry.is_part:
                 self._due[entry.id] = self._clock() + SUMMARY_FACTOR * cost
-            elif parsed.key != entry.found.key:
-                self._want_summary(entry)
         elif trouble is not None:
             age = (self.now_ns() - entry.found.key.mtime_ns) / 1e9
             entry.trouble, entry.trouble_key = str(trouble), key
             entry.settling = not trouble.lasting or 0 <= age < SETTLE_SECONDS
             if entry.settling:
                 self._due[entry.id] = self._clock() + SETTLE_SECONDS
+        if entry.found.key != key:  # it changed meanwhile, and that was left for now
+            self._want_summary(entry)
 
     def _remember(self, profile_id: str, parsed: Parsed) -> None:
         self._cache[profile_id] = parsed

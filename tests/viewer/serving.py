@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 from plopi import formats
 from plopi.model import CPU, SAMPLES, About, Profile, ProfileBuilder
+from plopi.viewer import store
 from plopi.viewer.app import serve
 from plopi.viewer.config import Config
 from plopi.viewer.readers.bounds import Bounds
@@ -138,12 +140,11 @@ class Running:
     client: Client
     urls: list[str]
     datadir: Path
-    loop: asyncio.AbstractEventLoop
 
 
 @contextlib.contextmanager
 def viewer(datadir: Path, bounds: Bounds | None = None, **settings: Any) -> Iterator[Running]:
-    """Serve ``datadir`` from a thread. ``urls`` gets every address that is announced."""
+    """Serve ``datadir`` from a thread. ``urls`` gets every address that is announced. It looks more often than usual."""
     config = replace(Config(datadir, ("127.0.0.1",), 0, bounds=bounds or Bounds()), **settings)
     urls: list[str] = []
     ready = threading.Event()
@@ -157,20 +158,18 @@ def viewer(datadir: Path, bounds: Bounds | None = None, **settings: Any) -> Iter
             urls.append(url)
             ready.set()
 
-        loops.append(loop)
         await serve(config, stop, announce)
 
-    loops: list[asyncio.AbstractEventLoop] = []
     thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    try:
-        assert ready.wait(DEADLINE), "the viewer did not start"
-        base = urls[0].partition("login?")[0]
-        yield Running(Client(base), urls, datadir, loops[0])
-    finally:
-        ends[0]()
-        thread.join(DEADLINE)
-        assert not thread.is_alive(), "the viewer did not end"
+    with mock.patch.object(store, "SCAN_SECONDS", 0.2):
+        thread.start()
+        try:
+            assert ready.wait(DEADLINE), "the viewer did not start"
+            yield Running(Client(urls[0].partition("login?")[0]), urls, datadir)
+        finally:
+            ends[0]()
+            thread.join(DEADLINE)
+            assert not thread.is_alive(), "the viewer did not end"
 
 
 def raw(client: Client, data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -379,24 +380,25 @@ def test_landlock_and_limits_hold_in_the_sandbox_itself(tmp_path: Path) -> None:
     """What a file that has taken a worker over could do."""
     (tmp_path / "secret").write_text("x")
     code = (
-        "import sys; from plopi.viewer.readers import sandbox\n"
+        "import os, socket, sys; from plopi.viewer.readers import sandbox\n"
         "sandbox.limit(2**30, 2**20, 100); had = sandbox.renounce([sys.prefix, sys.base_prefix])\n"
-        "def attempt(mode):\n"
-        "    try: open(sys.argv[1], mode); return 'opened'\n"
-        "    except OSError: return 'refused'\n"
-        "print('landlock' in had, attempt('r'), attempt('w'))\n"
+        "def attempt(what, *arguments):\n"
+        "    try: what(*arguments); return 'done'\n"
+        "    except PermissionError: return 'refused'\n"
+        "print('landlock' in had, attempt(open, sys.argv[1]), attempt(open, sys.argv[1], 'w'),\n"
+        "  attempt(os.truncate, sys.argv[1], 0), attempt(os.kill, os.getppid(), 0),\n"
+        "  attempt(socket.create_connection, ('127.0.0.1', int(sys.argv[2]))))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "secret")],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
-    had, reading, writing = done.stdout.split()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-c", code, str(tmp_path / "secret"), str(server.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    had, reading, writing, cutting, signalling, connecting = done.stdout.split()
     if had != "True":
         pytest.skip("this kernel has no Landlock")
-    assert (reading, writing) == ("refused", "refused")
+    assert (reading, writing, cutting) == ("refused", "refused", "refused")
+    release = tuple(int(part) for part in platform.release().split(".")[:2])
+    if release >= (6, 12):
+        assert (connecting, signalling) == ("refused", "refused")
 
 
 def test_the_crc_of_a_finished_recording_is_held(running: Running, client: Client) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from serving import Client, pprof, put
 
@@ -67,6 +68,17 @@ def test_stopping_does_not_wait_for_a_file_that_is_being_read(tmp_path: Path) ->
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=10)
         assert (process.returncode, err) == (0, "")
+
+
+def test_no_worker_outlives_a_viewer_that_was_killed(tmp_path: Path) -> None:
+    put(tmp_path / "a.pb.gz", pprof())
+    with started("--datadir", str(tmp_path), "--port", "0", "-q") as (process, lines):
+        Client(lines[-1]).settled("a.pb.gz")
+        workers = psutil.Process(process.pid).children()
+        assert workers
+        process.kill()
+        _, alive = psutil.wait_procs(workers, 10)
+        assert not alive
 
 
 def test_a_directory_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from plopi.viewer.listing import Question, detail, row, select
 from plopi.viewer.processes import Vital
 from plopi.viewer.readers.results import Parsed
 from plopi.viewer.security import Refused
-from plopi.viewer.store import Entry, revision_of
+from plopi.viewer.store import Entry, revision_of, shown
 from plopi.viewer.view import View
 
 
@@ -41,11 +41,14 @@ class Profiles(Api):
         store, question = self.services.store, Question.parse(self.arguments())
         now_ns, entries, revision, unread, problem = store.now_ns(), list(store), store.revision, store.unread, store.problem
 
+        looked_at: list[Entry] = []
+
         def make() -> Mapping[str, Any]:
             page = select(entries, question, now_ns, self.vital)
+            looked_at.extend(page.entries)
             return {
                 "v": 1,
-                "datadir": str(store.directory).encode("utf-8", "backslashreplace").decode(),
+                "datadir": shown(str(store.directory)),
                 "problem": problem,
                 "unread": unread,
                 "revision": revision,
@@ -57,6 +60,7 @@ class Profiles(Api):
             }
 
         await self.answer(make)
+        store.prefer(looked_at)
 
     head = get
 

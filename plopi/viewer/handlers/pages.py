@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tornado import web
 
@@ -95,7 +95,7 @@ class Login(Base):
 
     page = True
 
-    def initialize(self, services: Services, announce: Any) -> None:  # type: ignore[override]
+    def initialize(self, services: Services, announce: Callable[[], None]) -> None:  # type: ignore[override]
         super().initialize(services)
         self.announce = announce
 

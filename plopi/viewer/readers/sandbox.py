@@ -13,13 +13,17 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
 """System call numbers, the same on every Linux architecture (they are younger than the unified table)."""
 _LANDLOCK_RULE_PATH_BENEATH = 1
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_ALL_ACCESS = 2**13 - 1
-"""The thirteen rights of Landlock's first version: everything that opens, makes or removes files."""
+_LANDLOCK_ASK_VERSION = 1
+_READ_FILE, _READ_DIR = 4, 8
+_FILE_RIGHTS = ((1, 13), (2, 14), (3, 15), (5, 16))
+"""(version of Landlock, number of rights about files that it knows): everything that opens, makes, changes or removes files."""
+_TCP, _TCP_FROM = 3, 4
+_SCOPES, _SCOPES_FROM = 3, 6
+"""Binding and connecting; abstract Unix sockets and signals to others; and the versions that know them."""
 
 
 class _RulesetAttr(ctypes.Structure):
-    _fields_ = [("handled_access_fs", ctypes.c_uint64)]
+    _fields_ = [("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]
 
 
 class _PathBeneathAttr(ctypes.Structure):
@@ -46,7 +50,9 @@ def limit_cpu(seconds: int) -> None:
 
 
 def renounce(readable: Sequence[str]) -> list[str]:
-    """No privileges by exec, no reading by debuggers, and no files but those below ``readable``, where the kernel offers it.
+    """No privileges by exec and no debuggers; no files but those below ``readable``, no TCP and no signals to others.
+
+    As far as the kernel offers it.
 
     Returns what was had, e.g. ``["no_new_privs", "landlock"]``.
     """
@@ -64,9 +70,14 @@ def renounce(readable: Sequence[str]) -> list[str]:
 
 
 def _landlock(libc: ctypes.CDLL, readable: Sequence[str]) -> bool:
-    rules = _RulesetAttr(_ALL_ACCESS)
+    version = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_ASK_VERSION)
+    rules = _RulesetAttr(
+        max((2**rights - 1 for since, rights in _FILE_RIGHTS if since <= version), default=0),
+        _TCP if version >= _TCP_FROM else 0,
+        _SCOPES if version >= _SCOPES_FROM else 0,
+    )
     ruleset = libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(ctypes.sizeof(rules)), 0)
-    if ruleset < 0:
+    if version < 1 or ruleset < 0:
         return False
     try:
         for path in readable:
