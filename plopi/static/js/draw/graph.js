@@ -16,7 +16,8 @@ const ANIMATION_MS = 450;
 export class GraphView {
   /**
    * @param svg the element to fill
-   * @param events {pickNode(id), pickEdge(key), hover(kind, id | key, event), unhover(), dragged(id, x, y), viewed(view | null), background()}
+   * @param events {pickNode(id), pickEdge(key), hover(kind, id | key, event), unhover(), dragged(id, x, y), viewed(view | null), background(),
+   *   placed(hidden labels, screen pixels per drawn pixel)}
    */
   constructor(svg, events) {
     this.svg = svg;
@@ -228,7 +229,7 @@ export class GraphView {
     if (this.hovered !== null) first.add(this.hovered);
     this.labels.place(this.scene, { routes: this.routes, loops: this.loops }, scale, bounds, first);
     this.#markLabels();
-    this.events.labelled?.(this.labels.hiddenCount);
+    this.events.placed(this.labels.hiddenCount, scale);
   }
 
   #hover(kind, id, event) {

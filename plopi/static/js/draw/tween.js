@@ -4,7 +4,7 @@ export function tween(ms, step, done) {
   const start = performance.now();
   const frame = (now) => {
     if (stopped) return;
-    const t = Math.min(1, (now - start) / ms);
+    const t = Math.min(1, Math.max(0, (now - start) / ms));
     step(1 - (1 - t) ** 3);
     if (t < 1) requestAnimationFrame(frame);
     else done();

@@ -15,6 +15,8 @@ const GAP = 14;
 const WAYPOINT_GAP = 7;
 const WAYPOINT_PULL = 0.35;
 const MOST_ROWS = 4;
+/** Pixels across that a drawing may take per function of its fullest layer. */
+const WIDEST = 260;
 /** Room between rows of one layer, as part of that between layers. */
 const ROW_GAP = 0.35;
 /** Beside the heaviest callers, arrows of this part of the heaviest one's weight belong to the skeleton. */
@@ -230,15 +232,16 @@ export function isotonic(wishes) {
   return blocks.flatMap((block) => Array(block.count).fill(block.sum / block.pull));
 }
 
-/** Stretches the drawing to the width there is: up to the edges, but no further than three times. */
+/** Stretches the drawing towards the width there is, but not so far that little graphs fall apart. */
 function spread(layers, left, width) {
   const items = layers.flat();
+  const most = Math.max(...layers.map((layer) => layer.filter((item) => item.node).length));
   const low = Math.min(...items.map((item) => item.x - item.left));
   const high = Math.max(...items.map((item) => item.x + Math.min(item.right, width * 0.3)));
   const firsts = Math.min(...items.map((item) => item.x));
   const lasts = Math.max(...items.map((item) => item.x));
   const margins = firsts - low + (high - lasts);
-  const factor = lasts > firsts ? Math.min(3, Math.max(1, (width - margins) / (lasts - firsts))) : 1;
+  const factor = lasts > firsts ? Math.min(3, Math.max(1, (Math.min(width, most * WIDEST) - margins) / (lasts - firsts))) : 1;
   const used = (lasts - firsts) * factor + margins;
   const start = left + (width - used) / 2 + (firsts - low);
   for (const item of items) item.x = start + (item.x - firsts) * factor;

@@ -88,7 +88,7 @@ function throughWaypoints(a, b, way) {
   const out = [];
   for (let i = 0; i < points.length - 1; i++) {
     const [p0, p1, p2, p3] = [points[Math.max(0, i - 1)], points[i], points[i + 1], points[Math.min(points.length - 1, i + 2)]];
-    const steps = 8;
+    const steps = STEPS;
     for (let s = 0; s < steps; s++) out.push(catmullRom(p0, p1, p2, p3, s / steps));
   }
   out.push(points.at(-1));

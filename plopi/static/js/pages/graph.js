@@ -3,7 +3,6 @@ import { Api, ApiError, whenReady } from "../api.js";
 import { GraphView } from "../draw/graph.js";
 import { layoutRequest, makeScene } from "../draw/scene.js";
 import { colourClass } from "../draw/nodes.js";
-import { makeScales } from "../layout/exports.js";
 import { Live } from "../live.js";
 import { choice, integer, numbers, positions, text, UrlState } from "../state.js";
 import { Controls, FEWEST, MOST } from "../ui/controls.js";
@@ -120,14 +119,13 @@ class GraphPage {
     if (!payload.nodes.length) {
       this.scene = null;
       drawLegend(this.legend, payload);
+      replace($("left-out"));
       showEmpty($("message"), profile, payload.type, this.state.thread, {
         type: (type) => this.url.set({ type }, { push: true }), allThreads: () => this.url.set({ thread: "" }, { push: true }),
       });
       return;
     }
     this.colours = new Map(payload.nodes.map((node) => [node.id, colourClass(payload.groups[node.group])]));
-    drawLegend(this.legend, payload, makeScales(payload, this.#size()));
-    this.#leftOut();
     const size = this.#size();
     const request = layoutRequest(payload, this.state.layout, size, known);
     const result = await this.worker.layout(request);
@@ -181,7 +179,7 @@ class GraphPage {
 
   #leftOut(hiddenLabels = 0) {
     const words = leftOutWords(this.payload, hiddenLabels);
-    const fewer = this.state.nodes === null && this.#amount() < MOST_BY_DEFAULT && this.payload.left_out.functions > 0;
+    const fewer = this.state.nodes === null && this.#amount() < MOST_BY_DEFAULT && this.payload.nodes.length + 3 > this.#amount();
     $("left-out").setAttribute("title", words.join("; "));
     replace($("left-out"), words[0], "; ", words[1] ?? "nothing hidden", fewer ? [" · ", h("button", { type: "button", class: "link", title: "Fewer are drawn so that names can be read in this window", onclick: () => this.url.set({ nodes: MOST_BY_DEFAULT, view: null, moved: new Map(), size: null }, { push: true }) }, `show ${MOST_BY_DEFAULT}`)] : null,
       words.slice(2).map((part) => ` · ${part}`));
@@ -320,7 +318,10 @@ class GraphPage {
         if (rounded) this.view.setView(rounded);
         this.#remember({ view: rounded });
       },
-      labelled: (hidden) => this.#leftOut(hidden),
+      placed: (hidden, scale) => {
+        this.#leftOut(hidden);
+        drawLegend(this.legend, this.payload, scaled(this.scene.scales, scale));
+      },
     };
   }
 
@@ -377,6 +378,8 @@ class GraphPage {
     };
   }
 }
+
+const scaled = ({ radius, width, ...rest }, by) => ({ ...rest, radius: (value) => radius(value) * by, width: (value) => width(value) * by });
 
 applyTheme();
 const match = /\/p\/([^/]+)\/graph\/?$/.exec(window.location.pathname);

@@ -55,7 +55,8 @@ class IndexPage {
     const { q, sort, order, page } = this.url.state;
     try {
       this.answer = await this.api.profiles({ q, sort, order, page, per: PER_PAGE }, signal);
-      replace(document.getElementById("banner"));
+      const { problem, total } = this.answer;
+      replace(document.getElementById("banner"), problem && total ? h("div", { class: "bad" }, problem) : null);
       this.#show(this.answer);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -88,8 +89,9 @@ class IndexPage {
     if (document.activeElement !== this.input) this.input.value = q;
     document.getElementById("where").textContent = answer.datadir;
     this.input.hidden = answer.total === 0;
-    this.info.textContent = answer.total === 0 ? "" : q ? `${count(answer.shown)} of ${plural(answer.total, "profile")}` : plural(answer.total, "profile");
-    if (answer.total === 0) replace(this.body, emptyState(answer.datadir));
+    const reading = answer.unread ? `, ${count(answer.unread)} still being read` : "";
+    this.info.textContent = answer.total === 0 ? "" : q ? `${count(answer.shown)} of ${plural(answer.total, "profile")}` : plural(answer.total, "profile") + reading;
+    if (answer.total === 0) replace(this.body, emptyState(answer.datadir, answer.problem));
     else if (answer.shown === 0) replace(this.body, h("p", { class: "empty" }, `No profile has “${q}” in its name, command or host. `, h("button", { type: "button", class: "link", onclick: () => { this.input.value = ""; this.url.set({ q: "", page: 1 }); } }, "Show all")));
     else this.#rows(answer);
     this.seen = new Set([...(this.seen ?? []), ...answer.profiles.map((row) => row.id)]);
@@ -128,12 +130,11 @@ class IndexPage {
 
 function nameCell(row) {
   const types = row.sample_types?.map((type) => type.name).join(", ");
-  const sub = [row.format, types, row.python && `Python ${row.python}`].filter(Boolean).join(" · ");
+  const sub = [row.format, types, row.python && (/^\d/.test(row.python) ? `Python ${row.python}` : row.python)].filter(Boolean).join(" · ");
   return [
     row.status === "broken" ? h("span", { class: "plain" }, row.name) : h("a", { href: pageUrl(row.id), "data-focus": `row ${row.id}` }, row.name),
     row.file !== row.name || sub ? h("span", { class: "sub" }, sub) : null,
     row.status === "broken" && row.reason ? h("span", { class: "reason" }, row.reason) : null,
-    row.status !== "broken" && row.notes?.length ? h("span", { class: "sub" }, row.notes.join(" ")) : null,
   ];
 }
 

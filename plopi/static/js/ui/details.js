@@ -4,13 +4,14 @@ import { h, replace } from "./dom.js";
 
 /**
  * @param answer the server's function payload
+ * @param inPicture whether the graph shows it
  * @param actions {select(id), close()}
  */
-export function showFunction(element, answer, actions) {
+export function showFunction(element, answer, inPicture, actions) {
   const { function: row, total, type } = answer;
   replace(element, closeButton(actions),
     h("h2", {}, row.name),
-    h("p", { class: "where" }, place(row.file, row.line)),
+    h("p", { class: "where" }, place(row.file, row.line), inPicture ? null : h("span", { class: "absent" }, "Not among the functions in the picture.")),
     h("div", { class: "figures" },
       figure(share(row.self, total), `self ${weight(row.self, type.unit)}`),
       figure(share(row.cum, total), `cum ${weight(row.cum, type.unit)}`),
@@ -26,7 +27,7 @@ export function showEdge(element, edge, nameOf, payload, actions) {
   replace(element, closeButton(actions),
     h("h2", {}, `${nameOf(edge.caller)} → ${nameOf(edge.callee)}`),
     edge.residual ? h("p", { class: "where" }, "Not a direct call: the functions between are not drawn.") : null,
-    h("div", { class: "figures" }, figure(share(edge.weight, total), weight(edge.weight, type.unit))),
+    h("div", { class: "figures" }, figure(share(edge.weight, total), `${edge.exact === false ? "at most " : ""}${weight(edge.weight, type.unit)}`)),
     edge.wrappers.length ? [h("h3", {}, "Folded into this arrow (self · cum)"),
       h("ul", { class: "rows" }, row(edge.caller, nameOf(edge.caller), "caller"),
         edge.wrappers.map((wrapper) => row(wrapper.id, wrapper.label, `${share(wrapper.self, total)} · ${share(wrapper.cum, total)}`)),
@@ -50,12 +51,12 @@ function calls(row) {
   return row.primitive !== null && row.primitive !== row.calls ? `calls, ${count(row.primitive)} not recursive` : "calls";
 }
 
-function related(title, kind, rows, all, { total }, actions) {
+function related(title, kind, rows, all, { total, type }, actions) {
   if (!rows.length) return h("h3", { class: kind }, kind === "callers" ? "Nothing calls it: a root" : "It calls nothing that was seen");
   return [
     h("h3", { class: kind }, all > rows.length ? `${title} (${rows.length} of ${count(all)})` : title),
     h("ul", { class: "rows" }, rows.map((row) => h("li", {}, h("button", { type: "button", title: `${row.name} ${place(row.file, row.line)}`, onclick: () => actions.select(row.id) },
-      h("span", { class: "label-text" }, row.label), h("span", { class: "n" }, share(row.weight, total)))))),
+      h("span", { class: "label-text" }, row.label), h("span", { class: "n", title: weight(row.weight, type.unit) }, row.exact === false ? `≤ ${share(row.weight, total)}` : share(row.weight, total)))))),
   ];
 }
 

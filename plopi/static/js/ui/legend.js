@@ -12,7 +12,10 @@ export function roundBelow(limit) {
   return Math.max(...STEPS.filter((step) => step * power <= limit * 1.000001)) * power;
 }
 
-/** @param places {groups, scales}: the elements to fill */
+/**
+ * @param places {groups, scales}: the elements to fill
+ * @param scales as on the screen, zoom and all
+ */
 export function drawLegend(places, payload, scales) {
   if (!payload.nodes.length) {
     replace(places.groups);
@@ -32,7 +35,7 @@ export function drawLegend(places, payload, scales) {
 /** Two or three round shares whose circles are large enough to be compared and small enough for the strip. */
 function circleScale(scales, total, type) {
   const top = roundBelow(scales.largestSelf / total);
-  const values = PARTS.filter((part) => part <= top * 1.0001).map((part) => part * total).filter((value) => value >= 0.001 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20).slice(-3);
+  const values = PARTS.filter((part) => part <= top * 1.0001).map((part) => part * total).filter((value) => value >= 0.0005 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20).slice(-3);
   if (!values.length) return null;
   return h("span", { class: "scale", title: `Area: ${values.map((value) => weight(value, type.unit)).join(", ")} self` }, h("span", { class: "what" }, "self"),
     values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value, total))));
@@ -45,7 +48,7 @@ function circle(r) {
 
 function arrowScale(scales, total, type) {
   const top = roundBelow(scales.largestWeight / total) * total;
-  const values = [top / 5, top].filter((value) => scales.width(value) >= 0.8);
+  const values = [top / 50, top / 5, top].filter((value) => scales.width(value) >= 0.8 && scales.width(value) <= 40).slice(-2);
   if (!values.length) return null;
   return h("span", { class: "scale", title: `Width: ${values.map((value) => weight(value, type.unit)).join(", ")} cumulative` }, h("span", { class: "what" }, "cum"),
     values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value, total))));

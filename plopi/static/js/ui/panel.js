@@ -41,7 +41,8 @@ export class SidePanel {
 
   async showSelection(selection, payload, colours) {
     const actions = { select: (id) => this.page.select(id), close: () => this.page.unselect() };
-    this.table.select(selection?.node, colours ?? this.colours);
+    this.colours = colours ?? this.colours ?? new Map();
+    this.table.select(selection?.node, this.colours);
     if (!selection) {
       this.asking_details?.abort();
       replace(this.details);
@@ -56,7 +57,7 @@ export class SidePanel {
     }
     const { type, thread } = this.page.state();
     await this.#ask("details", (signal) => this.api.function(this.profileId, selection.node, { type, thread }, signal),
-      (answer) => showFunction(this.details, answer, actions), (error) => showTrouble(this.details, error.message, actions));
+      (answer) => showFunction(this.details, answer, this.colours.has(selection.node), actions), (error) => showTrouble(this.details, error.message, actions));
   }
 
   #selected() {

@@ -25,7 +25,7 @@ export class Tooltip {
     const { total, type } = payload;
     this.#show(event, [
       h("b", {}, `${names(edge.caller)} → ${names(edge.callee)}`),
-      h("div", {}, `${share(edge.weight, total)} of all, ${weight(edge.weight, type.unit)}`),
+      h("div", {}, `${edge.exact === false ? "at most " : ""}${share(edge.weight, total)} of all, ${weight(edge.weight, type.unit)}`),
       edge.residual ? h("div", { class: "hint" }, "by way of functions that are not drawn") : null,
       edge.wrappers.length ? h("div", { class: "hint" }, `through ${plural(edge.wrappers.length, "wrapper")}: ${edge.wrappers.map((w) => w.label).join(" → ")}`) : null,
     ]);
