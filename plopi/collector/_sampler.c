@@ -297,8 +297,10 @@ static void settle_wall(void) {
 
 static void code_dies(PyCodeObject *code) {
     if (tables_live) {
+        tables.dying = code;
         drain_pool();
         forget_code(&tables, code);
+        tables.dying = NULL;
     }
 }
 
@@ -667,10 +669,10 @@ static PyObject *sampler_probe(PyObject *module, PyObject *unused) {
     PyObject *frames = depth == TORN ? Py_NewRef(Py_None) : PyList_New(0);
     for (int i = 0; i < depth && frames != NULL; i++) {
         uintptr_t pointer = (uintptr_t)(sample->code[i] & ~UINT64_C(7));
-        if (is_code(pointer) && code_is_stand_in((PyCodeObject *)pointer)) {
+        if (is_code(pointer, 0) && code_is_stand_in((PyCodeObject *)pointer)) {
             continue;
         }
-        PyObject *entry = Py_BuildValue("(Oi)", is_code(pointer) ? (PyObject *)pointer : Py_None, sample->unit[i]);
+        PyObject *entry = Py_BuildValue("(Oi)", is_code(pointer, 0) ? (PyObject *)pointer : Py_None, sample->unit[i]);
         if (entry == NULL || PyList_Append(frames, entry) < 0) {
             Py_CLEAR(frames);
         }

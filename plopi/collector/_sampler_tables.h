@@ -185,6 +185,7 @@ typedef struct {
     uint32_t max_stacks;
     size_t functions_told, locations_told, nodes_told; /* how many rows were handed over, in so many goes: */
     uint64_t taken;
+    PyCodeObject *dying;     /* the one whose death is being told: whole, but in 3.11 without a reference left */
     PyObject *own_directory; /* whose files are plopi's own */
     uint64_t strange;        /* code pointers that led to no code object */
     uint64_t dropped;        /* samples for which there was no memory */
@@ -288,10 +289,10 @@ static uint32_t location_row(Tables *tables, uint32_t function, int line) {
 
 /* Whether a pointer that a handler saw is a code object. It was one when it was seen, unless the frame was being built at that very
    instruction; what was seen is drained before any code object dies, so it still is. Checked all the same, without trusting it. */
-static int is_code(uintptr_t pointer) {
+static int is_code(uintptr_t pointer, uintptr_t dying) {
     View view = {{0}, 0, NULL, 0, 0};
     PyCodeObject *code = (PyCodeObject *)pointer;
-    return is_readable(&view, code, sizeof *code) && Py_TYPE(code) == &PyCode_Type && Py_REFCNT(code) > 0 && Py_SIZE(code) > 0 &&
+    return is_readable(&view, code, sizeof *code) && Py_TYPE(code) == &PyCode_Type && (Py_REFCNT(code) > 0 || pointer == dying) && Py_SIZE(code) > 0 &&
            code->co_filename != NULL && code->co_qualname != NULL;
 }
 
@@ -300,7 +301,7 @@ static uint32_t code_row(Tables *tables, uintptr_t pointer) {
     if (row != NO_ROW) {
         return row;
     }
-    if (!is_code(pointer)) {
+    if (!is_code(pointer, (uintptr_t)tables->dying)) {
         tables->strange++;
         return NO_ROW;
     }

@@ -28,12 +28,15 @@ typedef struct {
 } View;
 
 static int page_is_readable(View *view, uintptr_t page) {
+    if (page == 0) { /* never mapped, and what an unused entry holds */
+        return 0;
+    }
     for (unsigned i = 0; i < PAGES; i++) {
         if (view->page[i] == page) {
             return 1;
         }
     }
-    if (page == 0 || syscall(SYS_rt_sigprocmask, ~0, (void *)page, NULL, (size_t)8) != -1 || errno == EFAULT) {
+    if (syscall(SYS_rt_sigprocmask, ~0, (void *)page, NULL, (size_t)8) != -1 || errno == EFAULT) {
         return 0;
     }
     view->page[view->pages++ % PAGES] = page;
@@ -119,7 +122,8 @@ static int walk_chain(View *view, const Frame *frame, const Frame *const *outer,
         sample->code[depth] = code | (unsigned)frame_is_generator(frame);
         sample->unit[depth++] = (int32_t)unit;
     }
-    return entry ? (sample->depth = (uint16_t)depth) : TORN; /* the root-most frame is an entry; else a link was missing */
+    /* the root-most frame is an entry, else a link was missing; and the entry that `outer` speaks of must have been met */
+    return entry && outer == NULL ? (sample->depth = (uint16_t)depth) : TORN;
 }
 
 #ifdef HAS_CFRAME
