@@ -63,7 +63,9 @@ def start_server(datadir: Path) -> tuple[subprocess.Popen[str], str]:
 
 
 def start_viewer(datadir: Path, port: int) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", "plopi.viewer", "--datadir", str(datadir), "--port", str(port), "-q"], text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "plopi.viewer", "--datadir", str(datadir), "--port", str(port), "-q"], text=True
+    )
 
 
 def await_viewer(viewer: subprocess.Popen[str], url: str, deadline: float = 20) -> None:
