@@ -179,10 +179,9 @@ class Growing:
 @pytest.fixture
 def growing(viewer: Viewer, request: pytest.FixtureRequest) -> Iterator[Growing]:
     """What a collector in this very process would write, so that its process is alive."""
-    about = About(
-        command="python server.py", host=socket.gethostname(), pid=os.getpid(), python="3.11", engine="python", mode="cpu", complete=False,
-        process_start=Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19],
-    )  # fmt: skip
+    started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    process = {"host": socket.gethostname(), "pid": os.getpid(), "process_start": started}
+    about = About(command="python server.py", python="3.11", engine="python", mode="cpu", complete=False, **process)
     name = request.node.name.replace("_", "-")
     growing = Growing(Recording(viewer.datadir, name), ProfileBuilder((SAMPLES, CPU), about), name)
     yield growing

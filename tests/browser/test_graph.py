@@ -18,7 +18,8 @@ PLACES = """() => Object.fromEntries([...document.querySelectorAll('#graph .node
 PICTURE = "() => document.querySelector('#graph .world').outerHTML + document.querySelector('#graph .labels').outerHTML"
 TEXTS = """() => [...document.querySelectorAll('#graph .labels text')].filter(text => text.textContent).map(text => {
   const box = text.getBoundingClientRect();
-  return {text: text.textContent, owner: text.parentNode.dataset.id ?? text.parentNode.dataset.key, size: parseFloat(getComputedStyle(text).fontSize),
+  const {id, key} = text.parentNode.dataset;
+  return {text: text.textContent, owner: id ?? key, size: parseFloat(getComputedStyle(text).fontSize),
           x0: box.left, x1: box.right, y0: box.top, y1: box.bottom};
 })"""
 
@@ -91,7 +92,8 @@ def contrast(page: Any, selector: str, what: str) -> float:
         """([selector, what]) => {
           const rgb = colour => { const c = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
             c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data].slice(0, 3); };
-          return [rgb(getComputedStyle(document.querySelector(selector))[what]), rgb(getComputedStyle(document.body).backgroundColor)];
+          const ink = getComputedStyle(document.querySelector(selector))[what];
+          return [rgb(ink), rgb(getComputedStyle(document.body).backgroundColor)];
         }""",
         [selector, what],
     )

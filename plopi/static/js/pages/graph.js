@@ -1,5 +1,5 @@
 /** The graph page: the URL says what to show, the server knows the numbers, the Worker the places; this puts them together. */
-import { Api, ApiError, whenReady } from "../api.js";
+import { Api, whenReady } from "../api.js";
 import { GraphView } from "../draw/graph.js";
 import { layoutRequest, makeScene } from "../draw/scene.js";
 import { colourClass } from "../draw/nodes.js";
@@ -10,7 +10,7 @@ import { leftOutWords, noteLines, showFacts, warningLines } from "../ui/facts.js
 import { GRAPH_HELP, helpSheet } from "../ui/help.js";
 import { h, replace } from "../ui/dom.js";
 import { drawLegend } from "../ui/legend.js";
-import { hideMessage, showEmpty, showMessage, showPending } from "../ui/message.js";
+import { hideMessage, showEmpty, showMessage, showPending, showTrouble } from "../ui/message.js";
 import { bindKeys, neighbour } from "../ui/keys.js";
 import { SidePanel } from "../ui/panel.js";
 import { applyTheme, themeButton } from "../ui/theme.js";
@@ -40,6 +40,7 @@ class GraphPage {
     this.url = new UrlState(KEYS, (state, changed) => this.#changed(changed));
     this.places = new Map();
     this.bends = new Map();
+    this.stood = new Map();
     this.paused = false;
     this.legend = { groups: $("groups"), scales: $("scales") };
     this.view = new GraphView($("graph"), this.#viewEvents());
@@ -88,9 +89,10 @@ class GraphPage {
   }
 
   /** Asks the server anew and draws. `fresh`: lay out from nothing; otherwise functions stay where they are. */
-  async #reload({ fresh }) {
+  async #reload({ fresh, animate = !fresh }) {
     this.loading?.abort();
-    const { signal } = (this.loading = new AbortController());
+    const loading = (this.loading = new AbortController());
+    const { signal } = loading;
     try {
       this.profile = await this.api.profile(this.id, signal);
       this.#header();
@@ -101,16 +103,26 @@ class GraphPage {
       document.body.classList.remove("no-graph");
       const kept = fresh ? [] : this.#known(payload);
       this.payload = payload;
-      await this.#draw(kept, !fresh);
+      await this.#draw(kept, animate);
       this.panel.refresh(payload, this.colours);
     } catch (error) {
       if (error.name !== "AbortError") await this.#trouble(error);
+    } finally {
+      if (this.loading === loading) this.#loaded();
     }
   }
 
-  /** Where functions of the picture so far stand, for a payload that has some of them. */
+  /** News that came while the server was being asked was kept back: asking anew at every piece could go on for ever. */
+  #loaded() {
+    this.loading = null;
+    if (!this.behind || this.paused) return;
+    this.behind = false;
+    this.#reload({ fresh: !this.scene });
+  }
+
+  /** Where functions of the pictures so far stood, for a payload that has some of them: who comes back finds its old place. */
   #known(payload) {
-    return payload.nodes.filter((node) => this.places.has(node.id)).map((node) => [node.id, ...this.places.get(node.id)]);
+    return payload.nodes.filter((node) => this.stood.has(node.id)).map((node) => [node.id, ...this.stood.get(node.id)]);
   }
 
   async #draw(known = [], animate = false) {
@@ -134,6 +146,7 @@ class GraphPage {
     this.bends = known.length ? this.#keptBends(known) : new Map(result.bends);
     for (const [id, point] of this.state.moved) if (this.places.has(id)) this.places.set(id, point);
     this.#dropBends([...this.state.moved.keys()]);
+    this.stood = new Map([...(known.length ? this.stood : []), ...this.places]);
     this.scene = makeScene(payload, size, this.places);
     hideMessage($("message"));
     this.view.fit(this.#pane(), size);
@@ -188,23 +201,14 @@ class GraphPage {
   async #trouble(error) {
     document.body.classList.toggle("no-graph", !this.scene);
     this.stuck = true;
-    const retry = h("button", { type: "button", onclick: () => this.#reload({ fresh: true }) }, "Try again");
-    const home = h("a", { href: "../../" }, "All profiles");
-    const known = error instanceof ApiError;
-    if (this.scene && known && [0, 404].includes(error.status)) {
+    if (this.scene && [0, 404].includes(error.status)) {
       const gone = "This profile's file is gone: the picture shows what was last read of it.";
       replace($("banner"), h("div", { class: "bad" }, error.status === 404 ? gone : error.message));
-    } else if (known && error.status === 422) {
-      this.profile = await this.api.profile(this.id).catch(() => null);
-      if (this.profile) $("name").textContent = this.profile.name;
-      showMessage($("message"), "This file cannot be read", error.message, home);
-    } else if (known && error.status === 404) {
-      showMessage($("message"), "No such profile", "It was removed or renamed, or the link is of another data directory.", home);
-    } else if (known && error.status === 400) {
-      showMessage($("message"), "This view cannot be had", error.message, h("a", { href: window.location.pathname }, "Show the whole profile"));
-    } else {
-      showMessage($("message"), "Something went wrong", error.message, retry, home);
+      return;
     }
+    showTrouble($("message"), error, () => this.#reload({ fresh: true }));
+    this.profile ??= await this.api.profile(this.id).catch(() => null);
+    if (this.profile) $("name").textContent = this.profile.name;
   }
 
   #changed(changed) {
@@ -213,9 +217,8 @@ class GraphPage {
     if (has("panel")) this.#panelShown();
     if (has(...GRAPH_KEYS)) {
       this.grown = false;
-      const onlyLayout = !has("type", "thread", "nodes");
-      if (onlyLayout && this.payload) this.#draw([], true);
-      else this.#reload({ fresh: !has("type", "thread") || has("nodes") || !this.scene });
+      if (!has("type", "thread", "nodes") && this.payload) this.#draw([], true);
+      else this.#reload({ fresh: true, animate: true });
     } else {
       if (has("moved")) this.#movedInUrl();
       if (has("view") && !this.fromView) this.view.setView(state.view);
@@ -271,7 +274,8 @@ class GraphPage {
     const stale = this.payload && news.revision !== undefined && news.revision === this.payload.revision && news.status === this.profile?.status;
     if (this.paused || stale) return;
     if (news.poll && this.profile && this.profile.status !== "growing" && this.scene) return;
-    this.#reload({ fresh: !this.scene });
+    if (this.loading) this.behind = true;
+    else this.#reload({ fresh: !this.scene });
   }
 
   #pause() {
@@ -308,6 +312,7 @@ class GraphPage {
       dragged: (id, x, y) => {
         const place = [x, y].map((value) => Math.round(value * 10) / 10);
         this.places.set(id, place);
+        this.stood.set(id, place);
         this.view.moveNode(id, ...place);
         this.#dropBends([id]);
         this.#remember({ moved: new Map([...this.state.moved, [id, place]]) });

@@ -45,13 +45,20 @@ class IndexPage {
 
   start() {
     this.load();
-    new Live({ onNews: () => this.load() });
+    new Live({ onNews: () => this.#news() });
     setInterval(() => { if (this.answer && !document.hidden) this.#show(this.answer); }, AGE_MS);
+  }
+
+  /** While an answer is awaited, news only says that one more will be needed: aborting at every piece could go on for ever. */
+  #news() {
+    if (this.asking) this.behind = true;
+    else this.load();
   }
 
   async load() {
     this.asking?.abort();
-    const { signal } = (this.asking = new AbortController());
+    const asking = (this.asking = new AbortController());
+    const { signal } = asking;
     const { q, sort, order, page } = this.url.state;
     try {
       this.answer = await this.api.profiles({ q, sort, order, page, per: PER_PAGE }, signal);
@@ -61,7 +68,16 @@ class IndexPage {
     } catch (error) {
       if (error.name === "AbortError") return;
       replace(document.getElementById("banner"), h("div", { class: "bad" }, error.message));
+    } finally {
+      if (this.asking === asking) this.#loaded();
     }
+  }
+
+  #loaded() {
+    this.asking = null;
+    if (!this.behind) return;
+    this.behind = false;
+    this.load();
   }
 
   #searched() {

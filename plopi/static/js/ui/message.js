@@ -31,3 +31,16 @@ export function showEmpty(element, profile, type, thread, actions) {
       : "The profile holds no samples: the program may have been over too soon. Try a shorter --interval.");
   }
 }
+
+/** Why there is no picture, and what to do. `retry` is called by the button that is offered where trying again may help. */
+export function showTrouble(element, error, retry) {
+  const home = h("a", { href: "../../" }, "All profiles");
+  const again = h("button", { type: "button", onclick: retry }, "Try again");
+  const whole = h("a", { href: window.location.pathname }, "Show the whole profile");
+  const known = {
+    400: ["This view cannot be had", error.message, whole],
+    404: ["No such profile", "It was removed or renamed, or the link is of another data directory.", home],
+    422: ["This file cannot be read", error.message, home],
+  };
+  showMessage(element, ...(known[error.status] ?? ["Something went wrong", error.message, again, home]));
+}

@@ -1,0 +1,65 @@
+"""Makes the pictures in docs/images from a real profile:  python tests/browser/screenshots.py PROFILE [MORE...]
+
+PROFILE is the one whose graph is shown; all of them stand in the list. Run it where the colours of docs should come from: any
+profile that plopi reads will do. The pictures in the repository show pylint, profiled by plopi.collector.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from conftest import FLAGS, PROFILES, ROOT, SIZE, Viewer, drawn, start_viewer
+from playwright.sync_api import sync_playwright
+
+IMAGES = ROOT / "docs/images"
+
+
+def shoot(browser: Any, viewer: Viewer, name: str) -> None:
+    def page(theme: str, path: str) -> Any:
+        context = browser.new_context(viewport=SIZE, color_scheme=theme, reduced_motion="reduce")
+        opened = context.new_page()
+        opened.goto(viewer.url + path)
+        return opened
+
+    light = page("light", "")
+    profile = viewer.id_of(light, name)
+    light.wait_for_selector("table.profiles tbody tr")
+    light.wait_for_function("() => !document.querySelector('.chip.unread')")
+    light.screenshot(path=IMAGES / "index.png")
+    for theme, query in (("light", ""), ("dark", "?layout=force")):
+        graph = page(theme, f"p/{profile}/graph{query}")
+        drawn(graph)
+        if theme == "dark":
+            graph.locator("#graph .node").nth(3).click()
+            graph.wait_for_selector("#details h2")
+            graph.mouse.move(640, 795)
+        graph.wait_for_timeout(300)
+        graph.screenshot(path=IMAGES / f"graph-{theme}.png")
+
+
+def main(files: list[str]) -> int:
+    if not files:
+        print(__doc__, file=sys.stderr)
+        return 2
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as datadir, sync_playwright() as playwright:
+        for file in [*files, *map(str, PROFILES.iterdir())]:
+            shutil.copy(file, datadir)
+        viewer = start_viewer(Path(datadir))
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        try:
+            shoot(browser, viewer, Path(files[0]).name)
+        finally:
+            browser.close()
+            viewer.process.terminate()
+            viewer.process.wait()
+    print(f"wrote {', '.join(sorted(image.name for image in IMAGES.iterdir()))} to {IMAGES}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
