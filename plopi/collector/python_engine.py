@@ -15,7 +15,9 @@ from plopi.collector.stacks import StackTable
 from plopi.collector.wakeup import WakeupWatch
 
 LAZY = 10
-"""Intervals between two looks while the handler does its work."""
+"""After so many looks at which the handler had done its work, the next is so many intervals away."""
+WELL = 4
+"""A handler that handles one tick in so many does its work: the others were pending at the same time."""
 MAX_SHARE = 0.02
 """Part of a CPU that sampling may take before it is done less often."""
 RECURSION_MARGIN = 20
@@ -36,7 +38,7 @@ class PythonEngine:
         self._recursion_limit = 0
         self._handled = self._used_ns = self._held = 0
         self._helper_cost_ns = 0
-        self._lazy = True
+        self._well = 0
         self._next_wall = 0.0
         self._flooded = False
         self._costed = (0, 0)
@@ -121,19 +123,26 @@ class PythonEngine:
         return wait
 
     def _stand_in(self, sampler: walk.Sampler) -> float:
-        """Sample where CPU time has moved and the handler has not run."""
+        """Sample where CPU time has moved and the handler has not run; seconds until the next look.
+
+        A look costs a running thread the GIL, so while the handler runs well there are few.
+        """
         used = time.process_time_ns() - time.thread_time_ns()
-        handled = sampler.ticks
-        if handled != self._handled and self._armed:
-            self._lazy = True
-        elif used - self._used_ns >= self._interval_ns:
-            self._lazy = False
+        expected = (used - self._used_ns) // self._interval_ns
+        if expected and sampler.ticks == self._handled and self._armed:
+            time.sleep(min(self._interval_ns / 1e10, 0.0005))  # a long call has just ended? Then the handler runs now
+        handled = sampler.ticks - self._handled
+        if expected and not handled:
+            self._well = 0
             self._held = self._held + 1 if sampler.busy else 0
             if self._held > LAZY:  # the handler was interrupted by another signal's, which takes its time
                 sampler.busy = False
             self._take(walk.on_tick, 0, None)
-        self._handled, self._used_ns = handled, used
-        return self._interval_ns / 1e9 * (LAZY if self._lazy and self._armed else 1)
+        elif expected or handled:
+            self._well = self._well + 1 if handled * WELL >= expected else 0
+        if expected or handled:
+            self._used_ns, self._handled = used, sampler.ticks
+        return self._interval_ns / 1e9 * (LAZY if self._well >= LAZY and self._armed else 1)
 
     def _take(self, sample: Callable[..., None], *arguments: object) -> None:
         began = time.thread_time_ns()

@@ -190,7 +190,7 @@ class StackTable:
 
 _PASSES_ON = {
     COLLECTOR_DIRECTORY + name
-    for name in ("__main__.py", "launch.py", "scope.py", "control/cli.py", "control/wsgi.py", "control/asgi.py")
+    for name in ("__main__.py", "launch.py", "scope.py", "walk.py", "control/cli.py", "control/wsgi.py", "control/asgi.py")
 }
 """plopi's modules that call the application; what others of its modules call is plopi's own work."""
 

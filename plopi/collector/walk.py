@@ -164,7 +164,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
             codes, lastis = s.codes[:], s.lastis[:]
         mine = s.mine
         if ticks % LOOK_AROUND and thread_count() <= s.alone:
-            if ticks % READ_CLOCK and begin - s.seen < s.soon_ns:
+            if ticks % READ_CLOCK and begin - s.seen < s.soon_ns and not s.mixed:
                 total = s.interval_ns  # on time: worth one interval, and the clock is read at one of the next ticks
                 mine.cpu += total
             else:

@@ -1,0 +1,329 @@
+"""What the pure-Python engine finds, against programs whose truth is known because they burn a set amount of CPU time."""
+
+from __future__ import annotations
+
+import pytest
+from pytest import approx
+
+
+def test_functions_get_the_cpu_time_they_took(run):
+    ran = run("""
+        def heavy(): spin(0.6)
+        def light(): spin(0.2)
+        c = Collector(0.004, "cpu", "python")
+        c.start(None)
+        for _ in range(2): heavy(); light()
+        c.stop()
+        p = c.snapshot()
+        answer(found=containing(p, "heavy", "light"), names=[t.name for t in p.sample_types])
+    """)
+    assert ran.answer["names"] == ["samples", "cpu"]
+    assert ran.answer["found"] == {"heavy": approx(1.2, rel=0.06), "light": approx(0.4, rel=0.1)}
+
+
+def test_a_long_c_call_counts_in_full(run):
+    ran = run("""
+        def one_call(): return sum(range(40_000_000))
+        c = Collector(0.004, "cpu", "python")
+        c.start(None)
+        began = time.thread_time(); one_call(); took = time.thread_time() - began
+        spin(0.05)
+        c.stop()
+        answer(took=took, found=containing(c.snapshot(), "one_call")["one_call"], plop=sum(c.stack_counts.values()))
+    """)
+    assert ran.answer["found"] == approx(ran.answer["took"], rel=0.05, abs=0.01)
+    assert ran.answer["plop"] == approx((ran.answer["took"] + 0.05) / 0.004, rel=0.1)
+
+
+def test_short_c_calls_before_long_ones_are_not_swallowed(run):
+    """Weighing a late sample by all the time since the last one would give the short calls' time to the long ones."""
+    ran = run("""
+        def long_call(): return sum(range(500_000))
+        def short_call(): return sum(range(50_000))
+        c = Collector(0.004, "cpu", "python")
+        took = {"long_call": 0, "short_call": 0}
+        c.start(None)
+        while time.thread_time() < 2:
+            for call in (long_call, short_call):
+                began = time.thread_time(); call(); took[call.__name__] += time.thread_time() - began
+        c.stop()
+        found = containing(c.snapshot(), "long_call", "short_call")
+        answer(true=took["short_call"] / sum(took.values()), found=found["short_call"] / sum(found.values()))
+    """)
+    assert ran.answer["found"] == approx(ran.answer["true"], abs=0.045)
+
+
+def test_every_worker_is_measured_while_the_main_thread_waits(run):
+    """Hazard: Python runs signal handlers in the main thread only."""
+    ran = run("""
+        def work(seconds): spin(seconds)
+        amounts = {"small": 0.2, "middle": 0.4, "large": 0.8}
+        c = Collector(0.01, "cpu", "python")
+        workers = [threading.Thread(target=work, args=(s,), name=n) for n, s in amounts.items()]
+        c.start(None)
+        for w in workers: w.start()
+        for w in workers: w.join()
+        c.stop()
+        p = c.snapshot()
+        answer(found=by_thread(p), functions=containing(p, "work"), notes=c.about.notes)
+    """)
+    found = ran.answer["found"]
+    assert {name: found[name] for name in ("small", "middle", "large")} == {
+        "small": approx(0.2, rel=0.1),
+        "middle": approx(0.4, rel=0.1),
+        "large": approx(0.8, rel=0.1),
+    }
+    assert ran.answer["functions"]["work"] == approx(1.4, rel=0.1)
+    assert any("helper thread" in note for note in ran.answer["notes"])
+
+
+@pytest.mark.parametrize("wait", ["lock.acquire()", "event.wait()", "jobs.get()", "select.select([reader], [], [])"])
+@pytest.mark.one_python
+def test_whatever_the_main_thread_waits_for(run, wait):
+    ran = run(f"""
+        import queue, select
+        lock, event, jobs, (reader, writer) = threading.Lock(), threading.Event(), queue.Queue(), os.pipe()
+        lock.acquire()
+        def work():
+            spin(0.3); lock.release(); event.set(); jobs.put(1); os.write(writer, b"x")
+        c = Collector(0.01, "cpu", "python")
+        c.start(None)
+        threading.Thread(target=work, name="worker").start()
+        {wait}
+        c.stop()
+        answer(found=by_thread(c.snapshot()))
+    """)
+    assert ran.answer["found"]["worker"] == approx(0.3, rel=0.1)
+
+
+def test_idle_threads_are_neither_walked_nor_counted(run):
+    ran = run("""
+        done = threading.Event()
+        for i in range(20): threading.Thread(target=done.wait, name=f"idle-{i}").start()
+        c = Collector(0.004, "cpu", "python")
+        c.start(None); spin(0.6); c.stop(); done.set()
+        answer(found=by_thread(c.snapshot()), samples=by_thread(c.snapshot(), "samples"), own=c.about.own_cost_ns / 1e9)
+    """)
+    assert sum(v for k, v in ran.answer["samples"].items() if k.startswith("idle")) <= 2
+    assert ran.answer["found"]["MainThread"] + ran.answer["own"] == approx(0.6, rel=0.05)
+
+
+def test_threads_with_one_name_are_kept_apart_by_ident(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python")
+        c.start(None)
+        twins = [threading.Thread(target=spin, args=(0.3,), name="twin") for _ in range(2)]
+        for t in twins: t.start()
+        for t in twins: t.join()
+        c.stop()
+        p = c.snapshot()
+        answer(twins=[i for i in range(len(p.threads)) if p.thread_name(i) == "twin"])
+    """)
+    assert len(ran.answer["twins"]) == 2
+
+
+def test_a_thread_that_died_before_the_drain_keeps_its_name(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python")
+        c.start(None)
+        t = threading.Thread(target=spin, args=(0.15,), name="short-lived"); t.start(); t.join()
+        c.stop()
+        answer(found=by_thread(c.snapshot()))
+    """)
+    assert ran.answer["found"]["short-lived"] == approx(0.15, rel=0.15)
+
+
+def test_wall_time_counts_waiting(run):
+    ran = run("""
+        def pause(): time.sleep(0.5)
+        def work(): spin(0.2)
+        c = Collector(0.01, "wall", "python")
+        done = threading.Event()
+        threading.Thread(target=done.wait, name="idle").start()
+        c.start(None)
+        began = time.monotonic(); pause(); paused = time.monotonic() - began; work(); took = time.monotonic() - began
+        c.stop(); done.set()
+        p = c.snapshot()
+        answer(took=took, paused=paused,
+               threads=by_thread(p, "wall"), found=containing(p, "pause", "work", kind="wall"), names=[t.name for t in p.sample_types])
+    """)
+    assert ran.answer["names"] == ["samples", "wall"]
+    assert ran.answer["found"]["pause"] == approx(ran.answer["paused"], abs=0.12)
+    assert ran.answer["found"]["work"] == approx(ran.answer["took"] - ran.answer["paused"], abs=0.12)
+    for thread in ("MainThread", "idle"):
+        assert ran.answer["threads"][thread] == approx(ran.answer["took"], abs=0.08)
+
+
+def test_many_sleeping_threads_all_get_their_wall_time(run):
+    ran = run("""
+        def nap(done): done.wait()
+        done = threading.Event()
+        for i in range(50): threading.Thread(target=nap, args=(done,), name=f"nap-{i}").start()
+        c = Collector(0.01, "wall", "python")
+        c.start(None); began = time.monotonic(); time.sleep(0.8); took = time.monotonic() - began; c.stop(); done.set()
+        found = by_thread(c.snapshot(), "wall")
+        answer(took=took, least=min(found[f"nap-{i}"] for i in range(50)), most=max(found.values()), cost=c.about.own_cost_ns / 1e9)
+    """)
+    assert ran.answer["least"] == approx(ran.answer["took"], abs=0.05)
+    assert ran.answer["most"] == approx(ran.answer["took"], abs=0.05)
+    assert ran.answer["cost"] < 0.1 * ran.answer["took"]
+
+
+def test_both_clocks_in_one_profile(run):
+    ran = run("""
+        def pause(): time.sleep(0.4)
+        def work(): spin(0.4)
+        c = Collector(0.01, "both", "python")
+        c.start(None); pause(); work(); c.stop()
+        p = c.snapshot()
+        kinds = [t.name for t in p.sample_types]
+        answer(cpu=containing(p, "pause", "work"), wall=containing(p, "pause", "work", kind="wall"), names=kinds)
+    """)
+    assert ran.answer["names"] == ["samples", "cpu", "wall"]
+    assert ran.answer["cpu"] == {"pause": approx(0, abs=0.02), "work": approx(0.4, rel=0.1)}
+    assert ran.answer["wall"]["pause"] == approx(0.4, abs=0.12)
+    assert ran.answer["wall"]["work"] > 0.3
+
+
+def test_virtual_time_ticks_in_user_code(run):
+    ran = run("""
+        c = Collector(0.01, "virtual", "python")
+        c.start(None); spin(0.5); c.stop()
+        answer(found=containing(c.snapshot(), "spin"), ticks=c.about.ticks)
+    """)
+    assert ran.answer["found"]["spin"] == approx(0.5, rel=0.1)
+    assert ran.answer["ticks"] > 20
+
+
+def test_garbage_collection_is_a_leaf_under_its_trigger(run):
+    ran = run("""
+        keep = [[i] for i in range(300_000)]
+        def tidy():
+            began = time.thread_time()
+            for _ in range(12): gc.collect()
+            return time.thread_time() - began
+        c = Collector(0.004, "cpu", "python")
+        c.start(None); spin(0.3); took = tidy(); spin(0.3); c.stop()
+        p = c.snapshot()
+        gc_stacks = [names(p, s) for s in p.samples.stack if "<gc>" in names(p, s)]
+        answer(took=took, found=containing(p, "<gc>")["<gc>"], first=gc_stacks[0][:2], total=sum(by_thread(p).values()))
+    """)
+    assert ran.answer["found"] == approx(ran.answer["took"], rel=0.12)
+    assert ran.answer["first"] == ["<gc>", "tidy"]
+    assert ran.answer["total"] == approx(ran.answer["took"] + 0.6, rel=0.08)
+
+
+def test_automatic_collections_of_young_objects_are_seen_too(run):
+    ran = run("""
+        spent = [0.0, 0.0]
+        def watch(phase, info):
+            if phase == "start": spent[1] = time.thread_time()
+            else: spent[0] += time.thread_time() - spent[1]
+        def make():
+            end = time.thread_time() + 1
+            while time.thread_time() < end:
+                rings = []
+                for _ in range(3000):
+                    ring = [rings]; rings.append(ring)
+        c = Collector(0.004, "cpu", "python")
+        c.start(None); gc.callbacks.append(watch); make(); gc.callbacks.remove(watch); c.stop()
+        answer(true=spent[0], found=containing(c.snapshot(), "<gc>")["<gc>"])
+    """)
+    assert ran.answer["true"] > 0.01
+    assert ran.answer["found"] == approx(ran.answer["true"], rel=0.4, abs=0.03)
+
+
+def test_deep_stacks_are_cut_at_the_root(run):
+    ran = run("""
+        sys.setrecursionlimit(20_000)
+        def deep(n):
+            return deep(n - 1) if n else spin(0.2)
+        c = Collector(0.004, "cpu", "python", max_depth=64)
+        c.start(None); deep(3000); c.stop()
+        p = c.snapshot()
+        deepest = max((names(p, s) for s in p.samples.stack), key=len)
+        answer(depth=len(deepest), root=deepest[-1], below=deepest[-2], found=containing(p, "spin")["spin"])
+    """)
+    assert ran.answer == {"depth": 65, "root": "<truncated>", "below": "deep", "found": approx(0.2, rel=0.1)}
+
+
+@pytest.mark.one_python
+def test_stacks_beyond_the_bound_are_counted_as_truncated(run):
+    ran = run("""
+        source = "\\n".join(f"def f{i}(): spin(0.006)" for i in range(60))
+        exec(source)
+        c = Collector(0.004, "cpu", "python", max_stacks=10)
+        c.start(None)
+        for i in range(60): globals()[f"f{i}"]()
+        c.stop()
+        p = c.snapshot()
+        kept = {s for s in p.samples.stack}
+        answer(kept=len(kept), lost=containing(p, "<truncated>")["<truncated>"], total=sum(by_thread(p).values()), notes=c.about.notes)
+    """)
+    assert ran.answer["kept"] <= 11
+    assert ran.answer["lost"] > 0.2
+    assert ran.answer["total"] == approx(0.36, rel=0.12)
+    assert any("<truncated>" in note for note in ran.answer["notes"])
+
+
+@pytest.mark.one_python
+def test_memory_is_bounded_by_distinct_stacks_where_code_is_made_all_the_time(run):
+    ran = run("""
+        import weakref
+        c = Collector(0.004, "cpu", "python", max_stacks=20)
+        c.start(None)
+        end = time.thread_time() + 2.5
+        while time.thread_time() < end:
+            exec(compile("sum(i for i in range(20000))", "made", "exec"), {})
+        c.stop()
+        cells = sum(len(bucket) for r in c._table.records.values() for bucket in r.buckets.values())
+        answer(cells=cells, total=sum(by_thread(c.snapshot()).values()))
+    """)
+    assert ran.answer["cells"] <= 20
+    assert ran.answer["total"] == approx(2.5, rel=0.1)
+
+
+def test_lines_and_qualified_names(run):
+    ran = run("""
+        class Shop:
+            def sell(self):
+                first = 1
+                spin(0.2)
+                last = 1
+        c = Collector(0.004, "cpu", "python")
+        c.start(None); Shop().sell(); c.stop()
+        p = c.snapshot()
+        lines = {}
+        for f, line in zip(p.locations.function, p.locations.line):
+            name = p.function_name(f)
+            if name.endswith("sell"): lines[name] = [p.functions.line[f], line]
+        answer(lines=lines)
+    """)
+    ((name, (first, current)),) = ran.answer["lines"].items()
+    assert name in ("Shop.sell", "sell")
+    assert current == first + 2
+
+
+@pytest.mark.one_python
+def test_only_the_main_thread_on_request(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python", threads=False)
+        c.start(None)
+        t = threading.Thread(target=spin, args=(0.3,), name="worker"); t.start(); spin(0.3); t.join(); c.stop()
+        answer(found=by_thread(c.snapshot()))
+    """)
+    assert list(ran.answer["found"]) == ["MainThread"]
+    assert ran.answer["found"]["MainThread"] == approx(0.3, rel=0.12)
+
+
+def test_own_frames_and_the_runner_never_appear(run):
+    ran = run("""
+        c = Collector(0.004, "both", "python")
+        c.start(None)
+        for _ in range(20): spin(0.02); c.snapshot()
+        c.stop()
+        p = c.snapshot()
+        answer(files=[f for f in {p.function_file(i) for i in range(len(p.functions))} if "plopi/collector" in f],
+               threads=[p.thread_name(i) for i in range(len(p.threads))])
+    """)
+    assert ran.answer == {"files": [], "threads": ["MainThread"]}
