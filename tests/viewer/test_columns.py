@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
+import os
 from array import array
 from collections.abc import Sized
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,8 @@ from hypothesis import strategies as st
 
 from plopi.errors import FormatError
 from plopi.model import CPU, NONE, SAMPLES, About, Profile, Stacks
-from plopi.viewer.readers import columns
+from plopi.viewer.readers import columns, worker
+from plopi.viewer.readers.process import open_columns
 from plopi.viewer.readers.results import summary_from
 
 PICTURE = """
@@ -189,6 +193,59 @@ def test_no_damage_does_more_than_a_format_error(data: st.DataObject) -> None:
     except FormatError:
         return
     columns.check(profile)
+
+
+# --- the memory file -------------------------------------------------------------------------------------------------------
+
+
+def large() -> Profile:
+    """One whose columns are worth mapping."""
+    names = tuple(f"function {i} " + "x" * 100 for i in range(20_000))
+    profile = sampled()
+    return replace(profile, strings=(*profile.strings, *names))
+
+
+def handed_over(profile: Profile) -> tuple[int, memoryview]:
+    fd = worker._pack(profile, {})
+    return fd, open_columns(fd, 2**30)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory files here")
+def test_what_a_worker_hands_over_cannot_be_changed_any_more() -> None:
+    fd, content = handed_over(large())
+    assert as_lists(columns.decode(content)[0].stacks) == as_lists(large().stacks)
+    assert isinstance(content.obj, mmap.mmap)
+    for change in (lambda: os.pwrite(fd, b"x", 0), lambda: os.ftruncate(fd, 0), lambda: os.ftruncate(fd, 2**24)):
+        with pytest.raises(PermissionError):
+            change()
+    os.close(fd)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory files here")
+def test_what_could_still_be_changed_is_copied() -> None:
+    data = encoded(large())
+    fd = os.memfd_create("loose")
+    os.write(fd, data)
+    content = open_columns(fd, 2**30)
+    os.ftruncate(fd, 0)
+    os.close(fd)
+    assert bytes(content) == data
+
+
+def test_systems_without_memory_files_use_a_file_that_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    fd, content = handed_over(sampled())
+    assert os.fstat(fd).st_nlink == 0
+    os.close(fd)
+    assert as_lists(columns.decode(content)[0]) == as_lists(sampled())
+
+
+def test_an_answer_that_is_empty_or_too_large_is_refused(tmp_path: Path) -> None:
+    for size in (0, 2000):
+        path = tmp_path / str(size)
+        path.write_bytes(bytes(size))
+        with path.open("rb") as file, pytest.raises(FormatError):
+            open_columns(file.fileno(), 1000)
 
 
 GOOD_ANSWER = {

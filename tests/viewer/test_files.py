@@ -407,3 +407,24 @@ def test_the_crc_of_a_finished_recording_is_held(running: Running, client: Clien
     wrong[-8] ^= 1
     put(running.datadir / "wrong.pb.gz", bytes(wrong))
     assert "damaged" in client.settled("wrong.pb.gz")["reason"]
+
+
+def test_ten_thousand_files_are_listed_and_those_looked_at_are_read_first(tmp_path: Path) -> None:
+    datadir, one = tmp_path / "profiles", put(tmp_path / "one", pprof("main;work"))
+    datadir.mkdir()
+    for number in range(10_000):
+        os.link(one, datadir / f"{number:05}.pb.gz")
+    with viewer(datadir) as running:
+        client = running.client
+
+        def page(**arguments: str) -> list[str]:
+            return [row["status"] for row in client.index(sort="name", per="5", **arguments)["profiles"]]
+
+        index = client.index(q="0123", sort="name")
+        assert (index["total"], index["shown"]) == (10_000, 11)
+        eventually(lambda: page(page="1000") == ["finished"] * 5, "the page that is looked at")
+        assert client.index()["unread"] > 5_000, "the rest is still to come"
+        (datadir / "09999.pb.gz").unlink()
+        put(datadir / "new.pb.gz", pprof())
+        eventually(lambda: client.index(q="new")["shown"] == 1, "the new file")
+        assert client.index()["total"] == 10_000

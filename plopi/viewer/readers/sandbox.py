@@ -100,4 +100,8 @@ def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
 def _set(what: int, value: int) -> None:
     hard = resource.getrlimit(what)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    try:
+        resource.setrlimit(what, (value, value))
+    except (OSError, ValueError):  # macOS knows limits that it does not let one set
+        if sys.platform.startswith("linux"):
+            raise

@@ -21,7 +21,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 from plopi import formats
 from plopi.errors import FormatError
@@ -138,7 +138,6 @@ def _pack(profile: Profile, summary: dict[str, Any]) -> int:
 def _anonymous() -> tuple[int, bool]:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("plopi columns", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), True
-    file: BinaryIO
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno()), False
 
