@@ -130,11 +130,11 @@ def enclosing(position: Ints, end: Ints) -> tuple[Ints, Ints]:
     count = len(position)
     level = np.arange(count, dtype=np.int64) - np.searchsorted(np.sort(end), position, side="right")
     outer = np.full(count, -1, dtype=np.int64)
-    nested = np.flatnonzero(level > 0)
-    if len(nested):
+    if count and level.any():
         stride = int(end.max()) + 1
-        key = level * stride + position
         by_level = stable_order(level)
-        above = np.searchsorted(key[by_level], key[nested] - stride, side="right") - 1
-        outer[nested] = by_level[above]
+        key = (level * stride + position)[by_level]
+        nested = np.flatnonzero(key >= stride)
+        above = np.searchsorted(key, key[nested] - stride, side="right") - 1
+        outer[by_level[nested]] = by_level[above]
     return outer, level

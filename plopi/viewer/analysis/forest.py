@@ -42,8 +42,9 @@ def forest_of(numbers: Numbers, functions: Ints) -> Forest | None:
     if stacks is None or subtree is None:
         return None
     tree = stacks.tree
-    position = np.sort(np.concatenate([stacks.occurrences.of(int(f)) for f in functions] or [np.zeros(0, dtype=np.int64)]))
-    position = position[subtree[position] != 0]
+    wanted = np.zeros(numbers.structure.functions, dtype=np.bool_)
+    wanted[functions] = True
+    position = np.flatnonzero(wanted[tree.function] & (subtree != 0))
     whole = Forest(position, tree.end[position], tree.function[position], subtree[position], position)
     outer, level = enclosing(whole.position, whole.end)
     if len(level) and int(level.max()) >= DEEPEST_MERGE:

@@ -117,11 +117,10 @@ def _sums_by_function(function: Ints, weight: Ints) -> dict[int, int]:
 
 
 def _mean_levels(function: Ints, level: Ints, weight: Ints) -> dict[int, float]:
-    functions, place = np.unique(function, return_inverse=True)
-    mass = np.bincount(place, weights=weight, minlength=len(functions))
-    moment = np.bincount(place, weights=level.astype(np.float64) * weight, minlength=len(functions))
-    mean = np.divide(moment, mass, out=np.zeros(len(functions)), where=mass != 0)
-    return dict(zip(functions.tolist(), mean.tolist()))
+    mass = np.bincount(function, weights=weight)
+    moment = np.bincount(function, weights=level.astype(np.float64) * weight)
+    functions = np.flatnonzero(mass)
+    return dict(zip(functions.tolist(), (moment[functions] / mass[functions]).tolist()))
 
 
 class _CallsLinker:

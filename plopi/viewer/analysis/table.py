@@ -90,7 +90,8 @@ def order_by_weight(weights: Ints) -> Ints:
 
 def order_by_name(profile: Profile) -> Ints:
     """Functions by name, any case; equals by file, line and id."""
-    by_text = sorted(range(len(profile.strings)), key=lambda i: (profile.strings[i].casefold(), profile.strings[i]))
+    keys = [(text.casefold(), text) for text in profile.strings]
+    by_text = sorted(range(len(keys)), key=keys.__getitem__)
     rank = np.empty(len(by_text), dtype=np.int64)
     rank[by_text] = np.arange(len(by_text))
     return np.lexsort(
