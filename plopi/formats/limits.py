@@ -32,8 +32,6 @@ class Limits:
     """Locations of all stacks together, as written out in the file."""
     stacks: int = 20_000_000
     """Nodes of the trie."""
-    nesting: int = 64
-    """Of JSON."""
 
     def check(self, name: str, found: int) -> None:
         """Raise ``LimitExceeded`` where ``found`` is above the bound called ``name``."""
