@@ -34,6 +34,8 @@ FRESH_SECONDS = 60.0
 """A recording of another machine that was written to this recently is taken to grow still."""
 SUMMARY_FACTOR = 5
 """A growing file's summary is read again after this many times what reading it took."""
+LOOKED_AT_SECONDS = 3.0
+"""A growing profile that somebody follows is not read for its summary besides."""
 SUMMARIES_AT_ONCE = 4
 MOST_CACHED = 64
 """Parsed profiles are kept, however small: views keep things beside them."""
@@ -186,6 +188,8 @@ class Store:
         if entry is None:
             raise LookupError(profile_id)
         found, cached = entry.found, self._cache.get(profile_id)
+        if entry.is_part:  # its summary comes with every look at it
+            self._due[profile_id] = self._clock() + LOOKED_AT_SECONDS
         if entry.is_broken:
             raise Unreadable(entry.reason or "it cannot be read")
         if cached is not None and cached.key == found.key:
