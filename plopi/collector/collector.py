@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from plopi.collector import hooks
+from plopi.collector import alone, hooks
 from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan, make_engine
 from plopi.collector.native_threads import original
 from plopi.collector.sink import Sink
@@ -24,6 +25,7 @@ MAX_WINDOWS = 512
 DRAINS_PER_WINDOW = 8
 """Drains of a long window at most, so that rows stay bounded between two coarsenings."""
 JOIN_SECONDS = 1.0
+MUTED_SECONDS = 0.02
 
 _one_at_a_time = threading.Lock()
 _active: Collector | None = None
@@ -82,6 +84,7 @@ class Collector:
         self._wake = original("allocate_lock")()
         self._helper_done = original("allocate_lock")()
         self._helper_ident: int | None = None
+        self._helper_native_id = 0
 
     def reset(self) -> None:
         """Forget all samples. Allowed while running, too: counting then begins anew."""
@@ -98,7 +101,7 @@ class Collector:
                 self._window: int | None = None
                 self._window_ns = WINDOW_NS
                 self._samples = 0
-                self._helper_cost_ns = 0
+                self._helper_cost_ns = self._former_helpers_ns = 0
                 self._started = self._ended = time.monotonic_ns()
                 self._process_cpu = self._process_cpu_end = time.process_time_ns()
             self._engine = make_engine(self._engine_name, self._plan, self._table)
@@ -125,6 +128,7 @@ class Collector:
                 self._stopped.clear()
                 self.running = True
                 hooks.watch(self)
+                self._next_drain = time.monotonic() + 1.0
                 self._drain_and_flush()  # from now on there is a file, however soon the process is killed
                 self._engine.start()
                 self._start_helper()
@@ -211,12 +215,13 @@ class Collector:
 
     # -- the helper thread ------------------------------------------------------------------------------------------------------
 
-    def _start_helper(self) -> None:
+    def _start_helper(self, after_fork: bool = False) -> None:
+        muted = alone.mute() if after_fork else None
         self._wake = original("allocate_lock")()
         self._helper_done = original("allocate_lock")()
         self._wake.acquire()
         self._helper_done.acquire()
-        self._helper_ident = original("start_new_thread")(self._help, (self._wake, self._helper_done))
+        self._helper_ident = original("start_new_thread")(self._help, (self._wake, self._helper_done, muted))
 
     def _stop_helper(self) -> None:
         ident, self._helper_ident = self._helper_ident, None
@@ -225,12 +230,18 @@ class Collector:
         self._wake.release()
         if ident != threading.get_ident():
             self._helper_done.acquire(True, JOIN_SECONDS)
+            self._former_helpers_ns = self._helper_cost_ns
 
-    def _help(self, wake: threading.Lock, done: threading.Lock) -> None:
+    def _help(self, wake: threading.Lock, done: threading.Lock, muted: Any) -> None:
         """Poll the engine, drain, check, and keep the deadline, until ``wake`` can be had."""
-        began = time.thread_time_ns()
-        next_drain = time.monotonic() + 1.0
+        began = time.thread_time_ns() - self._former_helpers_ns
+        self._helper_native_id = threading.get_native_id()
         try:
+            if muted is not None:
+                ended = wake.acquire(True, MUTED_SECONDS)
+                alone.unmute(muted)
+                if ended:
+                    return
             wait = 0.0
             while not wake.acquire(True, max(0.0, wait)):
                 wait = self._engine.poll()
@@ -238,13 +249,13 @@ class Collector:
                 if self._deadline is not None and now >= self._deadline:
                     self.stop()
                     return
-                if now >= next_drain:
+                if now >= self._next_drain:
                     self._engine.check()
                     self._engine.settle()
                     self._helper_cost_ns = time.thread_time_ns() - began
                     self._drain_and_flush()
-                    next_drain = now + max(1.0, self._window_ns / 1e9 / DRAINS_PER_WINDOW)
-                wait = min(wait, next_drain - now)
+                    self._next_drain = now + max(1.0, self._window_ns / 1e9 / DRAINS_PER_WINDOW)
+                wait = min(wait, self._next_drain - now)
                 if self._deadline is not None:
                     wait = min(wait, self._deadline - now)
         finally:
@@ -322,9 +333,16 @@ class Collector:
     # -- what the process does --------------------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
+        """The helper ends here, so that a program without threads of its own is not warned of threads."""
         self._engine.pause()
+        if self._helper_ident not in (None, threading.get_ident()):
+            self._stop_helper()
+            alone.wait_until_gone(self._helper_native_id)
 
     def after_fork_in_parent(self) -> None:
+        with self._lifecycle:
+            if self.running and self._helper_ident is None:
+                self._start_helper(after_fork=True)
         self._engine.resume()
 
     def after_fork_in_child(self) -> None:
