@@ -1,18 +1,20 @@
 """Makes the pictures in docs/images from a real profile:  python tests/browser/screenshots.py PROFILE [MORE...]
 
-PROFILE is the one whose graph is shown; all of them stand in the list. Run it where the colours of docs should come from: any
-profile that plopi reads will do. The pictures in the repository show pylint, profiled by plopi.collector.
+PROFILE is the one whose graph is shown; all of them stand in the list, beside a file that cannot be read and the demo's
+example program, which is being profiled meanwhile. The pictures in the repository show pylint under plopi.collector.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from conftest import FLAGS, PROFILES, ROOT, SIZE, Viewer, drawn, start_viewer
+from conftest import FLAGS, ROOT, SIZE, Viewer, drawn, start_viewer
 from playwright.sync_api import sync_playwright
 
 IMAGES = ROOT / "docs/images"
@@ -28,6 +30,7 @@ def shoot(browser: Any, viewer: Viewer, name: str) -> None:
     light = page("light", "")
     profile = viewer.id_of(light, name)
     light.wait_for_selector("table.profiles tbody tr")
+    light.wait_for_selector("tr.growing td.samples:not(:empty)")
     light.wait_for_function("() => !document.querySelector('.chip.unread')")
     light.screenshot(path=IMAGES / "index.png")
     for theme, query in (("light", ""), ("dark", "?layout=force")):
@@ -47,9 +50,18 @@ def main(files: list[str]) -> int:
         return 2
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as datadir, sync_playwright() as playwright:
-        for file in [*files, *map(str, PROFILES.iterdir())]:
-            shutil.copy(file, datadir)
-        viewer = start_viewer(Path(datadir))
+        profiles = Path(datadir) / "profiles"
+        profiles.mkdir()
+        for file in files:
+            shutil.copy(file, profiles)
+        (profiles / "notes.pstats").write_text("not a profile\n")
+        running = subprocess.Popen(
+            [sys.executable, "-m", "plopi.collector", "-q", "--datadir", str(profiles), "example_program.py", "30"],
+            cwd=ROOT / "demo",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+        )
+        viewer = start_viewer(profiles)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
             shoot(browser, viewer, Path(files[0]).name)
@@ -57,6 +69,8 @@ def main(files: list[str]) -> int:
             browser.close()
             viewer.process.terminate()
             viewer.process.wait()
+            running.kill()
+            running.wait()
     print(f"wrote {', '.join(sorted(image.name for image in IMAGES.iterdir()))} to {IMAGES}")
     return 0
 

@@ -3,6 +3,8 @@ import { s } from "../ui/dom.js";
 import { shaftOf } from "../layout/exports.js";
 
 const HIT_WIDTH = 9;
+/** Narrower arrows step back, so that the heavy ones are seen first. */
+const THIN = 1;
 
 const path = (points) => `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
 
@@ -34,6 +36,7 @@ export function drawEdge({ group, parts }, item, route) {
   parts.head.setAttribute("d", arrowhead(points.at(-1), shaft.end, head));
   parts.hit.setAttribute("d", path(points));
   parts.hit.setAttribute("stroke-width", Math.max(HIT_WIDTH, item.width + 4).toFixed(1));
+  group.classList.toggle("thin", item.width < THIN);
   group.classList.toggle("residual", item.edge.residual);
 }
 
