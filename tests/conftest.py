@@ -22,3 +22,8 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, which is a failure in CI: {report.longrepr}"
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright's event loop runs in the main thread from its first test to the end of the session."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
