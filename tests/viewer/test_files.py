@@ -363,17 +363,17 @@ def test_nothing_is_left_running_afterwards(tmp_path: Path) -> None:
     assert not workers_of_this_process()
 
 
-def test_a_worker_is_confined(tmp_path: Path) -> None:
+def test_the_workers_are_confined(tmp_path: Path) -> None:
+    def confined(pid: int) -> bool:
+        """Or not yet: it is while it starts."""
+        status, limits = Path(f"/proc/{pid}/status").read_text(), Path(f"/proc/{pid}/limits").read_text()
+        wanted = ("Max address space         2147483648", "Max core file size        0", "Max open files            32")
+        return "NoNewPrivs:\t1" in status and all(limit in limits for limit in wanted)
+
     with viewer(tmp_path) as running:
         put(tmp_path / "a.pb.gz", pprof())
         running.client.settled("a.pb.gz")
-        pid = workers_of_this_process()[0]
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        limits = Path(f"/proc/{pid}/limits").read_text()
-    assert status["NoNewPrivs"].strip() == "1"
-    assert "Max address space         2147483648" in limits
-    assert "Max core file size        0" in limits
-    assert "Max open files            32" in limits
+        eventually(lambda: (pids := workers_of_this_process()) and all(map(confined, pids)), "all workers being confined")
 
 
 def test_landlock_and_limits_hold_in_the_sandbox_itself(tmp_path: Path) -> None:
