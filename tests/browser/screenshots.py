@@ -1,7 +1,7 @@
-"""Makes the pictures in docs/images from a real profile:  python tests/browser/screenshots.py PROFILE [MORE...]
+"""Makes the pictures in docs/images:  PYTHONPATH=. python tests/browser/screenshots.py [PROFILE...]
 
-PROFILE is the one whose graph is shown; all of them stand in the list, beside a file that cannot be read and the demo's
-example program, which is being profiled meanwhile. The pictures in the repository show pylint under plopi.collector.
+The graph is that of the demo's busy server. In the list stand the PROFILEs given, a file that cannot be read, and the demo's
+example program, which is being profiled meanwhile.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from conftest import FLAGS, ROOT, SIZE, Viewer, drawn, start_viewer
+from conftest import FLAGS, PROFILES, ROOT, SIZE, Viewer, drawn, start_viewer
 from playwright.sync_api import sync_playwright
 
 IMAGES = ROOT / "docs/images"
+BUSY_SERVER = PROFILES / "busy-server.pb.gz"
 
 
-def shoot(browser: Any, viewer: Viewer, name: str) -> None:
+def shoot(browser: Any, viewer: Viewer) -> None:
     def page(theme: str, path: str) -> Any:
         context = browser.new_context(viewport=SIZE, color_scheme=theme, reduced_motion="reduce")
         opened = context.new_page()
         opened.goto(viewer.url + path)
         return opened
 
-    light = page("light", "")
-    profile = viewer.id_of(light, name)
-    light.wait_for_selector("table.profiles tbody tr")
-    light.wait_for_selector("tr.growing td.samples:not(:empty)")
-    light.wait_for_function("() => !document.querySelector('.chip.unread')")
-    light.screenshot(path=IMAGES / "index.png")
+    index = page("light", "")
+    index.wait_for_selector("tr.growing td.samples:not(:empty)")
+    index.wait_for_function("() => !document.querySelector('.chip.unread')")
+    index.screenshot(path=IMAGES / "index.png")
+    shutil.copy(BUSY_SERVER, viewer.datadir)
+    profile = viewer.id_of(index, BUSY_SERVER.name)
     for theme, query in (("light", ""), ("dark", "?layout=force")):
         graph = page(theme, f"p/{profile}/graph{query}")
         drawn(graph)
         if theme == "dark":
-            graph.locator("#graph .node").nth(3).click()
+            graph.locator('#graph .node[aria-label^="<gc>,"]').click()
             graph.wait_for_selector("#details h2")
             graph.mouse.move(640, 795)
         graph.wait_for_timeout(300)
@@ -45,9 +46,6 @@ def shoot(browser: Any, viewer: Viewer, name: str) -> None:
 
 
 def main(files: list[str]) -> int:
-    if not files:
-        print(__doc__, file=sys.stderr)
-        return 2
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as datadir, sync_playwright() as playwright:
         profiles = Path(datadir) / "profiles"
@@ -64,7 +62,7 @@ def main(files: list[str]) -> int:
         viewer = start_viewer(profiles)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         try:
-            shoot(browser, viewer, Path(files[0]).name)
+            shoot(browser, viewer)
         finally:
             browser.close()
             viewer.process.terminate()

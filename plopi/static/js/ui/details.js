@@ -64,7 +64,7 @@ function lines({ lines: rows, total }) {
   if (!rows?.length) return null;
   const heavy = [...rows].sort((a, b) => b.self - a.self || b.cum - a.cum || a.line - b.line).slice(0, 8).sort((a, b) => a.line - b.line);
   return [
-    h("h3", {}, rows.length > heavy.length ? `Heaviest lines (${heavy.length} of ${rows.length}): self · cum` : "Lines: self · cum"),
-    h("ul", { class: "rows" }, heavy.map((row) => h("li", { class: "n" }, `line ${row.line}: ${share(row.self, total)} · ${share(row.cum, total)}`))),
+    h("h3", {}, rows.length > heavy.length ? `Heaviest lines (${heavy.length} of ${rows.length}; self · cum)` : "Lines (self · cum)"),
+    h("ul", { class: "rows" }, heavy.map((row) => h("li", { class: "line" }, h("span", {}, `line ${row.line}`), h("span", { class: "n" }, `${share(row.self, total)} · ${share(row.cum, total)}`)))),
   ];
 }
