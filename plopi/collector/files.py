@@ -41,6 +41,14 @@ def place(
         sync_directory(target.parent)
 
 
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """The path whatever directory the program goes to later; as it is where the current directory is gone."""
+    try:
+        return Path(path).absolute()
+    except OSError:
+        return Path(path)
+
+
 def write_whole(fd: int, data: bytes, at: int) -> None:
     """Append ``data`` to a file of ``at`` bytes by one write; a short write is undone and raised as ENOSPC."""
     try:

@@ -135,7 +135,7 @@ class Recording(FileSink):
 
     def __init__(self, datadir: str | os.PathLike[str], name: str, *, keep_empty: bool = True) -> None:
         super().__init__(keep_empty=keep_empty)
-        self.datadir = Path(datadir).absolute()
+        self.datadir = files.absolute(datadir)
         self._base = self._stem = stem_of(name)
         self._identity: tuple[int, int] | None = None
         self._size = 0
@@ -237,8 +237,8 @@ class Export(FileSink):
     ) -> None:
         super().__init__(keep_empty=keep_empty)
         self.format_name = format_name
-        self._explicit = None if path is None else Path(path).absolute()
-        self._datadir, self._stem = Path(datadir).absolute(), stem_of(name)
+        self._explicit = None if path is None else files.absolute(path)
+        self._datadir, self._stem = files.absolute(datadir), stem_of(name)
 
     def _target(self) -> str:
         return str(self._explicit or self._datadir)

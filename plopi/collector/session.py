@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from plopi.collector import files
 from plopi.collector.collector import Collector
 from plopi.collector.recording import Export, FileSink, Recording, say
 from plopi.collector.settings import Settings
@@ -42,7 +42,7 @@ class Session:
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.settings, self.name = settings, name
-        self._began_in = Path.cwd()
+        self._began_in = files.absolute(".")
         self._collector: Collector | None = None
         self._sink: FileSink | None = None
         self._command = ""
@@ -101,7 +101,12 @@ class Session:
             self._finished = True
             self._leave_sigterm()
             return
-        self._begin(keep_empty=False)
+        try:
+            self._begin(keep_empty=False)
+        except Exception as error:  # the child must not be hurt: it goes on without a profile
+            self._finished = True
+            say(f"process {os.getpid()} is not profiled: {error}")
+            return
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its children leave by os._exit, after finalizers of its own
             util.register_after_fork(self, _finish_with_multiprocessing)

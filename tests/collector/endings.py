@@ -159,6 +159,11 @@ _SOURCES = {
         import subprocess, sys
         print(subprocess.run([sys.executable, "-c", "import sys; print(sys.argv); sys.exit(2)", "a"], capture_output=True))
         """,
+    "subprocess with a function in between": """
+        import subprocess, sys
+        print(subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, preexec_fn=lambda: None))
+        """,
+    "removes its directory": "import os, shutil; shutil.rmtree(os.getcwd()); print('gone')",
     "pickles a class of its own": """
         import pickle
         class Point: pass
