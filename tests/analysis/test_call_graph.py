@@ -21,7 +21,7 @@ from pictures import lines_of, numbers_of, whole_graph
 from profiles import stacks_profiles
 
 from plopi.errors import PlopiError
-from plopi.model import CPU, NONE, SAMPLES, Calls, Functions, Profile, ProfileBuilder, Stacks, calls_profile
+from plopi.model import CPU, NONE, SAMPLES, About, Calls, Functions, Profile, ProfileBuilder, Stacks, calls_profile
 from plopi.viewer.analysis import index
 from plopi.viewer.analysis.call_graph import Selection
 
@@ -245,15 +245,36 @@ def test_recursion_in_a_dump_is_taken_as_the_dump_has_it() -> None:
     assert numbers.recursive[function] <= numbers.cum[function]
 
 
+COUNTS = """
+    main 1/1 10 100
+      fib 3/3 0 7
+      other 1/1 0 20
+    other 1/1 20 30
+      fib 1/1 0 3
+    fib 900/4 70 70
+      fib 896/896 0 60
+"""
+
+
 def test_callers_that_are_mere_counts_give_bounds_marked_as_such() -> None:
-    profile = calls_from("""
-        main 1/1 10 60
-          work 3/3 0 0
-        work 3/3 50 50
-    """)
+    """Three of 900 calls come from main, and nearly all of the time: what a count suggests (here 7) is no weight."""
+    profile = calls_from(COUNTS)
     numbers = numbers_of(profile)
-    assert numbers.edge.tolist() == [50]
-    assert numbers.edge_exact is not None and not numbers.edge_exact.any()
+    name = [profile.function_name(f) for f in range(len(profile.functions))]
+    assert numbers.edge_exact is not None
+    ends = zip(numbers.structure.caller, numbers.structure.callee, numbers.edge, numbers.edge_exact)
+    assert {(name[a], name[b]): (int(weight), bool(exact)) for a, b, weight, exact in ends} == {
+        ("main", "fib"): (70, False),
+        ("main", "other"): (30, True),
+        ("other", "fib"): (30, False),
+        ("fib", "fib"): (70, False),
+    }
+
+
+def test_counts_of_a_sampled_dump_are_weights() -> None:
+    numbers = numbers_of(calls_from(COUNTS, about=About(mode="sampled")))
+    assert numbers.edge_exact is None
+    assert sorted(numbers.edge.tolist()) == [3, 7, 20, 60]
 
 
 def test_an_empty_dump_has_an_empty_graph() -> None:

@@ -7,8 +7,10 @@ of samples in which the caller called the callee somewhere: each sample counts o
 
 CALLS: self, cum and edge weights are the dump's tottime, cumtime and the edge's cumtime, as they stand. ``total`` is the sum of
 self: every nanosecond that the profiler saw is the self time of exactly one function, whereas cum overlaps, and a dump may have
-any number of roots. A dump whose callers are mere counts (``profile.Profile``, and sampled dumps of Python 3.15) has no weight
-for an edge; it can be no more than the smaller cum of the edge's ends, and that bound, marked as not exact, stands in.
+any number of roots. A dump whose callers are mere counts of calls (``profile.Profile`` writes those) has no weight for an edge:
+calls are no measure of time, least of all where functions recurse. An edge can be no more than the smaller cum of its ends; that
+bound, marked as not exact, stands in, and where the callee has no other caller it is its cum. Sampled dumps of Python 3.15 count
+samples, which are a measure.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from plopi.errors import PlopiError
 from plopi.model import CALLS, SAMPLES, Calls, Profile
 from plopi.viewer.analysis.call_tree import CallTree, call_tree, subtree_weights, topmost
 from plopi.viewer.analysis.columns import Groups, Ints, Mask, column, group_by_id, group_by_key
+
+SAMPLED_MODE = "sampled"
+"""``About.mode`` of a CALLS profile whose counts are samples."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def structure_of(profile: Profile) -> Structure:
 def numbers_of(profile: Profile, structure: Structure, selection: Selection) -> Numbers:
     """Weigh the call graph. Raises PlopiError where the weights add up to more than an int64 holds."""
     if structure.dump is not None:
-        return _numbers_of_calls(_calls(profile), structure, structure.dump)
+        return _numbers_of_calls(_calls(profile), structure, structure.dump, profile.about.mode == SAMPLED_MODE)
     if structure.stacks is None:
         raise PlopiError("This call graph was made of neither stacks nor calls.")
     return _numbers_of_stacks(profile, structure, structure.stacks, selection)
@@ -227,14 +232,26 @@ def _structure_of_calls(profile: Profile) -> Structure:
     return _structure(functions, key, None, rows)
 
 
-def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups) -> Numbers:
+def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups, sampled: bool) -> Numbers:
     own, cum = column(calls.self), column(calls.cum)
     _refuse_overflow(own)
     _refuse_overflow(column(calls.edge_cum))
     edge = dump.sums(column(calls.edge_cum))
-    # A dump tells an edge's time or only its count; where it tells none at all, the count is all there is.
     exact: Mask | None = None
-    if len(edge) and not edge.any() and own.any():
-        exact = np.zeros(len(edge), dtype=np.bool_)
-        edge = np.minimum(cum[structure.caller], cum[structure.callee])
+    if _counts_only(calls, own) and not sampled:
+        edge, exact = _bounds(structure, cum)
     return Numbers(structure, int(own.sum()), None, own, cum, edge, exact)
+
+
+def _counts_only(calls: Calls, own: Ints) -> bool:
+    """Whether the edges have counts of calls and no times of their own: then nobody owns self time as anybody's callee."""
+    return bool(own.any()) and not column(calls.edge_self).any()
+
+
+def _bounds(structure: Structure, cum: Ints) -> tuple[Ints, Mask]:
+    """The most that each edge's weight can be, and where that is exact: a function's only caller has all of its time."""
+    foreign = structure.caller != structure.callee
+    callers = np.bincount(structure.callee[foreign], minlength=structure.functions)
+    alone: Mask = foreign & (callers[structure.callee] == 1)
+    most = np.minimum(cum[structure.caller], cum[structure.callee])
+    return np.where(alone, cum[structure.callee], most), alone

@@ -20,7 +20,7 @@ _BOUND = re.compile(r"[<{]built-in method (?P<method>\S+) of (?P<type>\S+) objec
 _METHOD = re.compile(r"[<{](?:method|slot wrapper|wrapper) '(?P<method>[^']+)' of '(?P<type>[^']+)' objects[>}]")
 _FROZEN = re.compile(r"<frozen (?P<module>[^>]+)>")
 _NATIVE_FILES = (".so", ".pyd", ".dll", ".dylib", ".c", ".cc", ".cpp", ".h", ".hpp", ".pyx", ".rs")
-_NAMELESS = ("<lambda>", "<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<module>", "<string>")
+_NAMELESS = ("<lambda>", "<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>")
 
 
 def kind(name: str, file: str) -> Kind:
@@ -48,23 +48,27 @@ def labels(profile: Profile, functions: Iterable[int]) -> dict[int, str]:
 
 
 def _labels_of(profile: Profile, function: int) -> list[str]:
-    """Ever longer labels of a function; the last is its own alone."""
+    """Ever longer labels of a function, each on one line; the last is its own alone."""
     name, file = profile.function_name(function), profile.function_file(function)
-    line = profile.functions.line[function]
-    parts = name_parts(name)
-    where = module_of(file)
-    if file in ("", "~"):
-        unshortened = " ".join(name.strip("<>{}").removeprefix("built-in method ").split())
-        return list(dict.fromkeys([".".join(parts) or "(no name)", unshortened or "(no name)", f"{name} #{function}"]))
-    place = f"{file_name(file)}:{line}"
-    if len(parts) == 1 and parts[0] in _NAMELESS:
-        first = [f"{parts[0]} {where}"] if parts[0] == "<module>" else [f"{parts[0]} {place}"]
-    else:
-        first = [".".join(parts[-count:]) for count in range(min(2, len(parts)), len(parts) + 1)]
-        first += [f"{where}.{first[-1]}"] if where and not where.startswith("<") else []
+    line = int(profile.functions.line[function])
+    found = _labels_of_built_in(name) if file in ("", "~") else _labels_of_python(name, file, line)
+    return [" ".join(label.split()) or "(no name)" for label in (*found, f"{name} {file}:{line} #{function}")]
+
+
+def _labels_of_built_in(name: str) -> list[str]:
+    return [".".join(name_parts(name)), name.strip("<>{}").removeprefix("built-in method ")]
+
+
+def _labels_of_python(name: str, file: str, line: int) -> list[str]:
+    parts, where, place = name_parts(name), module_of(file), f"{file_name(file)}:{line}"
     whole = ".".join(parts)
     longer = [f"{whole} {place}", f"{whole} {file}:{line}"]
-    return [" ".join(label.split()) or "(no name)" for label in (*first, *longer)] + [f"{whole} {file}:{line} #{function}"]
+    if whole == "<module>":
+        return [f"{whole} {where}", *longer]
+    if whole in _NAMELESS:
+        return longer
+    qualified = [".".join(parts[-count:]) for count in range(min(2, len(parts)), len(parts) + 1)]
+    return [*qualified, *([f"{where}.{whole}"] if where and not where.startswith("<") else []), *longer]
 
 
 def name_parts(name: str) -> Sequence[str]:
