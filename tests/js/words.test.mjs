@@ -1,7 +1,7 @@
 /** Numbers as words, and the small decisions around them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { age, brief, bytes, count, duration, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
+import { age, brief, bytes, count, duration, origin, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
 import { ApiError, whenReady } from "../../plopi/static/js/api.js";
 import { neighbour } from "../../plopi/static/js/ui/keys.js";
 import { leftOutWords, noteLines, warningLines } from "../../plopi/static/js/ui/facts.js";
@@ -69,4 +69,10 @@ test("a profile that is still read is asked for again, with its progress told", 
   assert.equal(await whenReady(ask, (pending) => told.push(pending.done), undefined, async () => {}), "ready");
   assert.deepEqual(told, [1, 0]);
   await assert.rejects(whenReady(async () => { throw new ApiError("gone", 404); }, () => {}), { status: 404 });
+});
+
+test("where a function is from", () => {
+  assert.equal(origin({ file: "a.py", line: 3, kind: "python" }), "a.py:3");
+  assert.equal(origin({ file: "a.so", line: 0, kind: "native" }), "a.so");
+  assert.match(origin({ file: "", line: 0, kind: "gc" }), /garbage/);
 });

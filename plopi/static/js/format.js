@@ -81,9 +81,15 @@ export function plural(n, one, many = `${one}s`) {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
 
-/** "file.py:12" of a path, or what stands for a function without a file. */
-export function place(file, line) {
-  if (!file) return "no Python source";
+const WITHOUT_FILE = {
+  gc: "the cyclic garbage collector at work",
+  truncated: "stacks that were too deep or too many to keep",
+  native: "native code: built in or an extension",
+};
+
+/** Where a function {file, line, kind} is from: "file.py:12", or what stands for one without a file. */
+export function origin({ file, line, kind }) {
+  if (!file) return WITHOUT_FILE[kind] ?? "file not known";
   return line ? `${file}:${line}` : file;
 }
 

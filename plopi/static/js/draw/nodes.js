@@ -1,7 +1,7 @@
 /** Circles: a disc of exact area, and a ring of fixed size for what owns too little to be seen. */
 import { s } from "../ui/dom.js";
 import { RING } from "../layout/exports.js";
-import { place, share, weight } from "../format.js";
+import { origin, share, weight } from "../format.js";
 import { drawLoop } from "./edges.js";
 
 export function makeNode(item, handlers) {
@@ -45,5 +45,5 @@ export const colourClass = (group) => (group && group.color !== null && group.co
 /** A function in one sentence, for screen readers. */
 export function spoken(node, { total, type }) {
   const recursion = node.recursive > 0 ? ", recursive" : "";
-  return `${node.name}, self ${share(node.self, total)}, ${weight(node.self, type.unit)}, cumulative ${share(node.cum, total)}, ${weight(node.cum, type.unit)}${recursion}, ${place(node.file, node.line)}`;
+  return `${node.name}, self ${share(node.self, total)}, ${weight(node.self, type.unit)}, cumulative ${share(node.cum, total)}, ${weight(node.cum, type.unit)}${recursion}, ${origin(node)}`;
 }

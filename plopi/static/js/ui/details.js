@@ -1,5 +1,5 @@
 /** What is known of the selection: a function with its callers and callees, or an arrow with the wrappers folded into it. */
-import { count, place, share, weight } from "../format.js";
+import { count, origin, share, weight } from "../format.js";
 import { h, replace } from "./dom.js";
 
 /**
@@ -11,7 +11,7 @@ export function showFunction(element, answer, inPicture, actions) {
   const { function: row, total, type } = answer;
   replace(element, closeButton(actions),
     h("h2", {}, row.name),
-    h("p", { class: "where" }, place(row.file, row.line), inPicture ? null : h("span", { class: "absent" }, "Not among the functions in the picture.")),
+    h("p", { class: "where" }, origin(row), inPicture ? null : h("span", { class: "absent" }, "Not among the functions in the picture.")),
     h("div", { class: "figures" },
       figure(share(row.self, total), `self ${weight(row.self, type.unit)}`),
       figure(share(row.cum, total), `cum ${weight(row.cum, type.unit)}`),
@@ -55,16 +55,17 @@ function related(title, kind, rows, all, { total, type }, actions) {
   if (!rows.length) return h("h3", { class: kind }, kind === "callers" ? "Nothing calls it: a root" : "It calls nothing that was seen");
   return [
     h("h3", { class: kind }, all > rows.length ? `${title} (${rows.length} of ${count(all)})` : title),
-    h("ul", { class: "rows" }, rows.map((row) => h("li", {}, h("button", { type: "button", title: `${row.name} ${place(row.file, row.line)}`, onclick: () => actions.select(row.id) },
+    h("ul", { class: "rows" }, rows.map((row) => h("li", {}, h("button", { type: "button", title: `${row.name} ${origin(row)}`, onclick: () => actions.select(row.id) },
       h("span", { class: "label-text" }, row.label), h("span", { class: "n", title: weight(row.weight, type.unit) }, row.exact === false ? `≤ ${share(row.weight, total)}` : share(row.weight, total)))))),
   ];
 }
 
 function lines({ lines: rows, total }) {
-  if (!rows?.length) return null;
-  const heavy = [...rows].sort((a, b) => b.self - a.self || b.cum - a.cum || a.line - b.line).slice(0, 8).sort((a, b) => a.line - b.line);
+  const known = (rows ?? []).filter((row) => row.line > 0);
+  if (!known.length) return null;
+  const heavy = [...known].sort((a, b) => b.self - a.self || b.cum - a.cum || a.line - b.line).slice(0, 8).sort((a, b) => a.line - b.line);
   return [
-    h("h3", {}, rows.length > heavy.length ? `Heaviest lines (${heavy.length} of ${rows.length}; self · cum)` : "Lines (self · cum)"),
+    h("h3", {}, known.length > heavy.length ? `Heaviest lines (${heavy.length} of ${known.length}; self · cum)` : "Lines (self · cum)"),
     h("ul", { class: "rows" }, heavy.map((row) => h("li", { class: "line" }, h("span", {}, `line ${row.line}`), h("span", { class: "n" }, `${share(row.self, total)} · ${share(row.cum, total)}`)))),
   ];
 }

@@ -1,5 +1,5 @@
 /** The function table: sorted, searched and paged by the server. */
-import { brief, count, place, share, weight } from "../format.js";
+import { brief, count, origin, share, weight } from "../format.js";
 import { h, replace } from "./dom.js";
 
 const COLUMNS = [
@@ -60,7 +60,7 @@ export class FunctionTable {
   #row(row, hasCalls) {
     const { total, type } = this.answer;
     const drawn = this.colours.has(row.id);
-    const title = `${row.name}\n${place(row.file, row.line)}${drawn ? "" : "\nnot in the picture"}`;
+    const title = `${row.name}\n${origin(row)}${drawn ? "" : "\nnot in the picture"}`;
     return h("tr", { "data-id": row.id, "aria-selected": String(this.state.select === `${row.id}`), onclick: () => this.actions.select(row.id) },
       h("td", { title }, h("span", { class: dotClass(this.colours, row.id) }), h("button", { type: "button", class: "row-name", onclick: (event) => { event.stopPropagation(); this.actions.select(row.id); } }, row.label)),
       h("td", { class: "n", title: weight(row.self, type.unit) }, share(row.self, total)),

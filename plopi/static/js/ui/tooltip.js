@@ -1,5 +1,5 @@
 /** The numbers beside the pointer. */
-import { place, plural, share, weight } from "../format.js";
+import { origin, plural, share, weight } from "../format.js";
 import { h, replace } from "./dom.js";
 
 const AWAY = 14;
@@ -15,9 +15,8 @@ export class Tooltip {
     const line = (name, value) => [h("dt", {}, name), h("dd", {}, h("b", {}, share(value, total))), h("dd", {}, weight(value, type.unit))];
     this.#show(event, [
       h("b", {}, node.name),
-      h("div", { class: "where" }, place(node.file, node.line)),
+      h("div", { class: "where" }, origin(node)),
       h("dl", {}, line("self", node.self), line("cumulative", node.cum), node.recursive ? line("calls itself", node.recursive) : null),
-      kindWords(node.kind),
     ]);
   }
 
@@ -46,11 +45,3 @@ export class Tooltip {
   }
 }
 
-function kindWords(kind) {
-  const words = {
-    native: "native code: built in or an extension",
-    gc: "the cyclic garbage collector at work",
-    truncated: "stacks that were too deep or too many to keep",
-  }[kind];
-  return words ? h("div", { class: "hint" }, words) : null;
-}
