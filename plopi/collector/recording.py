@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+from plopi import formats
 from plopi.collector import files
 from plopi.formats.pprof import SUFFIX, Written, encode_header, encode_rows
 from plopi.formats.pprof import write as write_pprof
@@ -237,6 +237,7 @@ class Export(FileSink):
     ) -> None:
         super().__init__(keep_empty=keep_empty)
         self.format_name = format_name
+        self._suffix = formats.suffix(format_name)  # loads the module now: later on the program's modules come first
         self._explicit = None if path is None else files.absolute(path)
         self._datadir, self._stem = files.absolute(datadir), stem_of(name)
 
@@ -247,8 +248,6 @@ class Export(FileSink):
         """Nothing is written before the end: only pprof can grow."""
 
     def _finish(self, rows: ProfileBuilder) -> None:
-        from plopi import formats
-
         profile = rows.build()
 
         def write(out: BinaryIO) -> None:
@@ -257,8 +256,7 @@ class Export(FileSink):
         if self._explicit is None:
             self._datadir.mkdir(parents=True, exist_ok=True)
             files.sweep(self._datadir)
-            suffix: str = import_module(f"plopi.formats.{self.format_name}").SUFFIX
-            self.path = place_unique(self._datadir, self._stem, suffix, write)
+            self.path = place_unique(self._datadir, self._stem, self._suffix, write)
         else:
             write_explicit(self._explicit, write)
             self.path = self._explicit

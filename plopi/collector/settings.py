@@ -9,10 +9,10 @@ from pathlib import Path
 
 from plopi.collector.engine import ENGINES, MODE_ALIASES, MODES
 from plopi.errors import UsageError
+from plopi.formats import FORMATS
 
 MODE_NAMES = {**{mode: mode for mode in MODES}, **MODE_ALIASES}
 """What may be said, with Plop's names, and what it means."""
-FORMATS = ("pprof", "plop", "pstats", "folded", "speedscope")
 INTERVAL = 0.01
 MAX_STACKS = 50_000
 DATADIR = "profiles"
@@ -46,7 +46,7 @@ def engine_named(text: str) -> str:
 
 
 def format_named(text: str) -> str:
-    return _one_of("format", text, FORMATS)
+    return _one_of("format", text, tuple(FORMATS))
 
 
 def seconds(text: str) -> float:

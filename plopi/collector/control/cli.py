@@ -16,6 +16,7 @@ from plopi.collector.launch import Program, run
 from plopi.collector.session import Session
 from plopi.collector.settings import Settings
 from plopi.errors import UsageError
+from plopi.formats import FORMATS
 
 USAGE = """python -m plopi.collector [options] SCRIPT [args ...]
        python -m plopi.collector [options] -m MODULE [args ...]
@@ -58,7 +59,6 @@ class Option:
         return f"PLOPI_{self.field.upper()}"
 
 
-_F = choices.FORMATS
 OPTIONS = (
     Option(
         ("--mode",),
@@ -94,14 +94,14 @@ OPTIONS = (
         "N",
         f"keep at most so many distinct stacks; the rest is counted as <truncated> (default {choices.MAX_STACKS})",
     ),
-    Option(("-f", "--format"), "format", choices.format_named, "FORMAT", f"{', '.join(_F)} (default {_F[0]})", "output"),
+    Option(("-f", "--format"), "format", choices.format_named, "FORMAT", f"{', '.join(FORMATS)} (default pprof)", "output"),
     Option(("--datadir",), "datadir", Path, "DIR", f"where profiles go, made if missing (default {choices.DATADIR})", "output"),
     Option(
         ("-o", "--output"),
         "output",
         Path,
         "FILE",
-        "write this one file, at the end, instead of recording in the data directory",
+        "write this one file, at the end, instead of recording in the data directory; forked children are left out",
         "output",
     ),
     Option(("-q", "--quiet"), "quiet", None, "", "say nothing but errors", "output"),

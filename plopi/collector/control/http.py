@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
 from urllib.parse import parse_qsl
 
 from plopi import __version__, formats
@@ -208,7 +207,7 @@ class Control:
     def _file(self, profile: Profile, format_name: str) -> Response:
         out = BytesIO()
         formats.write(profile, format_name, out)
-        name = stem_of(self.name) + format_module(format_name).SUFFIX
+        name = stem_of(self.name) + formats.suffix(format_name)
         return Response(
             200,
             out.getvalue(),
@@ -325,12 +324,6 @@ rate=100, profile and snapshot take format=pprof|plop|pstats|folded|speedscope.
 
 Now: {now}.
 """
-
-
-def format_module(name: str) -> ModuleType:
-    from importlib import import_module
-
-    return import_module(f"plopi.formats.{name}")
 
 
 def _end(run: Run) -> None:
