@@ -6,6 +6,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable
+from _thread import _count as thread_count
 from _thread import get_ident
 
 from plopi.collector import walk
@@ -18,6 +19,7 @@ LAZY = 10
 """After so many looks at which the handler had done its work, the next is so many intervals away."""
 WELL = 4
 """A handler that handles one tick in so many does its work: the others were pending at the same time."""
+LONG_NS = 1_000_000_000
 MAX_SHARE = 0.02
 """Part of a CPU that sampling may take before it is done less often."""
 RECURSION_MARGIN = 20
@@ -129,10 +131,13 @@ class PythonEngine:
         """
         used = time.process_time_ns() - time.thread_time_ns()
         expected = (used - self._used_ns) // self._interval_ns
-        if expected and sampler.ticks == self._handled and self._armed:
+        lone = self._armed and thread_count() <= sampler.alone and used - self._used_ns < LONG_NS
+        if expected and sampler.ticks == self._handled and self._armed and not lone:
             time.sleep(min(self._interval_ns / 1e10, 0.0005))  # a long call has just ended? Then the handler runs now
         handled = sampler.ticks - self._handled
-        if expected and not handled:
+        if lone:  # it handles its ticks at the end of a long call, on the same stack
+            self._well = LAZY
+        elif expected and not handled:
             self._well = 0
             self._held = self._held + 1 if sampler.busy else 0
             if self._held > LAZY:  # the handler was interrupted by another signal's, which takes its time
@@ -140,7 +145,7 @@ class PythonEngine:
             self._take(walk.on_tick, 0, None)
         elif expected or handled:
             self._well = self._well + 1 if handled * WELL >= expected else 0
-        if expected or handled:
+        if handled or (expected and not lone):
             self._used_ns, self._handled = used, sampler.ticks
         return self._interval_ns / 1e9 * (LAZY if self._well >= LAZY and self._armed else 1)
 

@@ -1,0 +1,499 @@
+"""What breaks a program that is being sampled, or makes a profile lie: each test says in its name what must not happen."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from pytest import approx
+
+
+def test_wakeup_descriptor_of_a_busy_event_loop_is_never_flooded(run):
+    """SIGTERM's byte must still fit in after seconds of CPU with the loop blocked."""
+    ran = run("""
+        import asyncio, socket
+        async def main():
+            loop = asyncio.get_running_loop()
+            stopped = asyncio.Event()
+            loop.add_signal_handler(signal.SIGTERM, stopped.set)
+            loop._csock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # room for a few bytes: a few ticks fill it
+            c = Collector(0.004, "cpu", "python")
+            c.start(None)
+            spin(2.5)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.wait_for(stopped.wait(), 5)
+            c.stop()
+            answer(notes=c.about.notes, total=sum(by_thread(c.snapshot()).values()))
+        asyncio.run(main())
+    """)
+    assert ran.code == 0
+    assert ran.err == ""
+    assert any("wakeup descriptor" in note for note in ran.answer["notes"])
+    assert ran.answer["total"] == approx(2.5, rel=0.1)
+
+
+def test_wakeup_descriptor_set_after_the_start_is_noticed_and_not_changed(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python")
+        before = signal.set_wakeup_fd
+        c.start(None)
+        reader, writer = os.pipe(); os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        known = c._engine._sampler.has_room is not None
+        spin(0.1); c.stop()
+        answer(known=known, kept=signal.set_wakeup_fd(-1) == writer, identity=signal.set_wakeup_fd == before)
+    """)
+    assert ran.answer == {"known": True, "kept": True, "identity": True}
+
+
+@pytest.mark.parametrize("mode", ["cpu", "virtual", "wall", "both"])
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("pass", 0), ("raise ValueError(1)", 1), ("sys.exit(3)", 3), ("sys.exit('sorry')", 1), ("os._exit(7)", 7)],
+)
+@pytest.mark.one_python
+def test_exit_code_is_the_programs_own_however_it_ends(run, mode, ending, code):
+    ran = run(f"""
+        Collector(0.004, "{mode}", "python").start(None)
+        spin(0.03)
+        {ending}
+    """)
+    assert ran.code == code
+
+
+def test_armed_timer_at_exit_does_not_kill(run):
+    ran = run("""
+        Collector(0.004, "cpu", "python").start(None)
+        keep = [[i] for i in range(200_000)]
+        class Late:
+            def __del__(self):
+                end = time.process_time() + 0.1
+                while time.process_time() < end: pass
+        late = Late()
+        spin(0.05)
+        raise RuntimeError("the program's own")
+    """)
+    assert ran.code == 1
+    assert "the program's own" in ran.err
+    assert ran.err.count("Traceback") == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "os.execv(sys.executable, argv)",
+        "os.execve(sys.executable, argv, dict(os.environ))",
+        "os.execl(sys.executable, *argv)",
+        "os.execvp(sys.executable, argv)",
+    ],
+)
+def test_exec_does_not_take_the_timer_along(run, how):
+    ran = run(f"""
+        argv = [sys.executable, "-c", "import time; e = time.process_time() + 0.1\\nwhile time.process_time() < e: pass\\nprint('alive')"]
+        Collector(0.004, "cpu", "python").start(None)
+        spin(0.05)
+        {how}
+    """)
+    assert (ran.code, ran.out, ran.err) == (0, "alive\n", "")
+
+
+def test_failed_exec_goes_on_sampling_and_identity_returns(run):
+    ran = run("""
+        originals = os.execv, os.execve
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        wrapped = os.execv is not originals[0]
+        try: os.execv("/no/such/program", ["x"])
+        except FileNotFoundError as error: message = str(error)
+        def after(): spin(0.2)
+        after(); c.stop()
+        answer(wrapped=wrapped, message=message, found=containing(c.snapshot(), "after")["after"],
+               identity=(os.execv, os.execve) == originals)
+    """)
+    assert ran.answer["wrapped"] and ran.answer["identity"]
+    assert "No such file" in ran.answer["message"]
+    assert ran.answer["found"] == approx(0.2, rel=0.12)
+
+
+def test_ticks_on_their_way_at_stop_do_not_kill(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python")
+        for _ in range(300):
+            c.start(None); sum(range(20_000)); c.stop()
+        os.kill(os.getpid(), signal.SIGPROF)
+        answer(handler=callable(signal.getsignal(signal.SIGPROF)), timer=signal.getitimer(signal.ITIMER_PROF))
+    """)
+    assert ran.code == 0
+    assert ran.answer == {"handler": True, "timer": [0.0, 0.0]}
+
+
+def test_exceptions_of_other_signal_handlers_reach_the_program(run):
+    """One that interrupts plopi's handler must neither be swallowed nor counted as plopi's error."""
+    ran = run("""
+        class Alarm(Exception): pass
+        def alarm(signum, frame): raise Alarm
+        signal.signal(signal.SIGALRM, alarm)
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        from plopi.collector import walk
+        caught = 0
+        for _ in range(400):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005)
+                walk.on_tick(signal.SIGPROF, sys._getframe()) or spin(0.5)
+                spin(0.5)
+            except Alarm: caught += 1
+        c.stop()
+        answer(caught=caught, errors=c._engine.tally.errors)
+    """)
+    assert ran.answer == {"caught": 400, "errors": 0}
+
+
+def test_keyboard_interrupt_arrives(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try: spin(20)
+        except KeyboardInterrupt: c.stop(); answer(came=True)
+    """)
+    assert ran.answer == {"came": True}
+
+
+def test_no_recursion_error_at_the_limit_of_the_program(run):
+    """A handler needs room of its own where the program uses all there is."""
+    ran = run("""
+        limit = sys.getrecursionlimit()
+        def down(n): return 1 + down(n - 1) if n else 0
+        def depth_now():
+            f, n = sys._getframe(), 0
+            while f: f, n = f.f_back, n + 1
+            return n
+        room = limit - depth_now() - 6
+        down(room)
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        failed = 0
+        end = time.thread_time() + 0.7
+        while time.thread_time() < end:
+            try: down(room)
+            except RecursionError: failed += 1
+        during = sys.getrecursionlimit()
+        c.stop()
+        answer(failed=failed, during=during - limit, after=sys.getrecursionlimit() - limit, errors=c._engine.tally.errors)
+    """)
+    assert ran.answer == {"failed": 0, "during": 20, "after": 0, "errors": 0}
+
+
+@pytest.mark.one_python
+def test_a_recursion_limit_that_the_program_changed_stays(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        sys.setrecursionlimit(5000)
+        c.stop()
+        answer(limit=sys.getrecursionlimit())
+    """)
+    assert ran.answer == {"limit": 5000}
+
+
+def test_recursion_100000_deep_is_no_livelock(run):
+    ran = run(
+        """
+        sys.setrecursionlimit(200_000)
+        threading.stack_size(512 * 1024 * 1024)
+        def work():
+            def down(n): return down(n - 1) if n else spin(0.4)
+            c.start(None); down(DEPTH); c.stop()
+        install()
+        c = Collector(0.004, "cpu", "python")
+        DEPTH = 100_000 if sys.version_info >= (3, 11) else 20_000
+        t = threading.Thread(target=work); t.start(); t.join()
+        p = c.snapshot()
+        answer(found=containing(p, "spin")["spin"], cost=c.about.own_cost_ns / 1e9)
+    """,
+        timeout=40,
+    )
+    assert ran.answer["found"] == approx(0.4, rel=0.15)
+    assert ran.answer["cost"] < 0.2
+
+
+def test_own_gil_subinterpreters_do_not_abort(run):
+    ran = run("""
+        if sys.version_info < (3, 12): answer(notes=["only the main thread"]); sys.exit()
+        if sys.version_info >= (3, 13): import _interpreters as interpreters
+        else: import _xxsubinterpreters as interpreters
+        c = Collector(0.004, "both", "python"); c.start(None)
+        ids = [interpreters.create() for _ in range(2)]
+        code = "x = 0\\nfor i in range(3_000_000): x += 1"
+        run = getattr(interpreters, "run_string")
+        threads = [threading.Thread(target=run, args=(i, code)) for i in ids]
+        for t in threads: t.start()
+        spin(0.5)
+        for t in threads: t.join()
+        c.stop()
+        answer(notes=c.about.notes, found=containing(c.snapshot(), "spin")["spin"])
+    """)
+    assert ran.code == 0, ran.err
+    assert any("only the main thread" in note for note in ran.answer["notes"])
+
+
+def test_forked_child_starts_clean_and_the_parent_goes_on(run):
+    ran = run("""
+        class Sink:
+            said = []
+            def flush(self, rows): pass
+            def finish(self, rows): self.said.append("finish")
+            def abandon(self): self.said.append("abandon")
+        told = []
+        originals = os.execv
+        limit = sys.getrecursionlimit()
+        c = Collector(0.004, "cpu", "python", sink=Sink(), on_fork_child=lambda: told.append(1)); c.start(None)
+        def before(): spin(0.1)
+        def after(): spin(0.2)
+        before()
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            state = [c.running, c.samples_taken, Sink.said, len(told), signal.getitimer(signal.ITIMER_PROF)[0],
+                     os.execv is originals, sys.getrecursionlimit() - limit, len(gc.callbacks)]
+            spin(0.05)
+            c2 = Collector(0.004, "cpu", "python"); c2.start(None); after(); c2.stop()
+            state.append(round(containing(c2.snapshot(), "after")["after"], 1))
+            os.write(writer, json.dumps(state).encode())
+            os._exit(0)
+        os.close(writer)
+        child = json.loads(os.fdopen(reader).read()); os.waitpid(pid, 0)
+        after(); c.stop()
+        p = c.snapshot()
+        answer(child=child, parent=containing(p, "before", "after"), said=Sink.said)
+    """)
+    assert ran.answer["child"] == [False, 0, ["abandon"], 1, 0.0, True, 0, 0, 0.2]
+    assert ran.answer["parent"] == {"before": approx(0.1, rel=0.2), "after": approx(0.2, rel=0.15)}
+    assert ran.answer["said"] == ["finish"]
+
+
+def test_stop_never_waits_for_a_tick(run):
+    ran = run("""
+        times = []
+        for disturb in ("pass", "signal.signal(signal.SIGPROF, lambda *a: None)", "signal.setitimer(signal.ITIMER_PROF, 0)"):
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            c = Collector(0.01, "cpu", "python"); c.start(None)
+            exec(disturb)
+            began = time.monotonic(); c.stop(); c.stop(); times.append(time.monotonic() - began)
+        answer(slowest=max(times), waited=c.wait(0.1))
+    """)
+    assert ran.answer["slowest"] < 0.5
+    assert ran.answer["waited"]
+
+
+def test_start_from_any_thread_once_installed(run):
+    ran = run("""
+        install()
+        c = Collector(0.004, "cpu", "python")
+        t = threading.Thread(target=c.start, args=(None,)); t.start(); t.join()
+        armed = signal.getitimer(signal.ITIMER_PROF)[1] > 0
+        spin(0.3); c.stop()
+        answer(armed=armed, notes=c.about.notes, found=containing(c.snapshot(), "spin")["spin"])
+    """)
+    assert ran.answer["armed"]
+    assert ran.answer["found"] == approx(0.3, rel=0.12)
+
+
+def test_start_from_a_thread_without_install_samples_from_the_helper_and_says_so(run):
+    ran = run("""
+        c = Collector(0.01, "cpu", "python")
+        t = threading.Thread(target=c.start, args=(None,)); t.start(); t.join()
+        spin(0.4); c.stop()
+        answer(notes=c.about.notes, found=containing(c.snapshot(), "spin")["spin"])
+    """)
+    assert any("install()" in note for note in ran.answer["notes"])
+    assert ran.answer["found"] == approx(0.4, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("disturb", "word"),
+    [
+        ("signal.signal(signal.SIGPROF, theirs)", "somebody else"),
+        ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPROF])", "mask"),
+        ("install(); signal.setitimer(signal.ITIMER_PROF, 50, 50)", "in use"),
+        ("signal.setitimer = refuse", "refused"),
+    ],
+)
+@pytest.mark.one_python
+def test_a_timer_that_cannot_be_had_means_thread_mode_with_the_reason(run, disturb, word):
+    ran = run(f"""
+        def theirs(signum, frame): pass
+        def refuse(*a): raise OSError(22, "Invalid argument")
+        {disturb}
+        before = signal.getsignal(signal.SIGPROF), signal.getitimer(signal.ITIMER_PROF)[1]
+        c = Collector(0.01, "cpu", "python"); c.start(None); spin(0.4); c.stop()
+        same = before == (signal.getsignal(signal.SIGPROF), signal.getitimer(signal.ITIMER_PROF)[1])
+        answer(notes=c.about.notes, found=containing(c.snapshot(), "spin")["spin"], same=same)
+    """)
+    assert any(word in note for note in ran.answer["notes"])
+    assert ran.answer["found"] == approx(0.4, rel=0.12)
+    assert ran.answer["same"] or word == "refused"
+
+
+@pytest.mark.parametrize("theft", ["signal.signal(signal.SIGPROF, theirs)", "signal.setitimer(signal.ITIMER_PROF, 0)"])
+def test_a_program_that_takes_signal_or_timer_keeps_it_and_sampling_goes_on(run, theft):
+    ran = run(f"""
+        def theirs(signum, frame): pass
+        def late(): spin(1.2)
+        c = Collector(0.01, "cpu", "python"); c.start(None)
+        spin(0.1); {theft}
+        spin(1.2); late(); c.stop()
+        answer(notes=c.about.notes, found=containing(c.snapshot(), "late")["late"], theirs=signal.getsignal(signal.SIGPROF) is theirs)
+    """)
+    assert any("sampling interrupted" in note for note in ran.answer["notes"])
+    assert ran.answer["found"] == approx(1.2, rel=0.1)
+    assert ran.answer["theirs"] == ("signal.signal" in theft)
+
+
+@pytest.mark.one_python
+def test_alarm_and_real_timer_belong_to_the_program(run):
+    ran = run("""
+        rang = []
+        signal.signal(signal.SIGALRM, lambda *a: rang.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        for mode in ("wall", "both"):
+            c = Collector(0.01, mode, "python"); c.start(None); time.sleep(0.15); c.stop()
+        answer(rang=len(rang))
+    """)
+    assert ran.answer == {"rang": 1}
+
+
+def test_no_frame_is_kept_alive(run):
+    """Destructors must run exactly when they would without plopi."""
+    ran = run("""
+        import weakref
+        class Thing: pass
+        def user():
+            thing = Thing(); ref = weakref.ref(thing)
+            sum(range(3000))
+            return ref
+        c = Collector(0.004, "both", "python"); c.start(None)
+        late = 0
+        end = time.thread_time() + 0.8
+        while time.thread_time() < end:
+            late += user()() is not None
+        c.stop()
+        answer(late=late, samples=c.samples_taken)
+    """)
+    assert ran.answer["late"] == 0
+    assert ran.answer["samples"] > 50
+
+
+@pytest.mark.one_python
+def test_many_threads_cost_little(run):
+    ran = run("""
+        done = threading.Event()
+        for _ in range(200): threading.Thread(target=done.wait).start()
+        c = Collector(0.01, "cpu", "python"); c.start(None); spin(2); c.stop(); done.set()
+        answer(share=c.about.own_cost_ns / c.about.process_cpu_ns, found=containing(c.snapshot(), "spin")["spin"])
+    """)
+    assert ran.answer["share"] < 0.03
+    assert ran.answer["found"] == approx(2, rel=0.06)
+
+
+@pytest.mark.one_python
+def test_a_dear_sample_stretches_the_interval(run):
+    ran = run("""
+        sys.setrecursionlimit(10_000)
+        def down(n): return down(n - 1) if n else spin(3)
+        c = Collector(0.004, "cpu", "python", max_depth=5000); c.start(None); down(4000); c.stop()
+        answer(notes=c.about.notes, share=c.about.own_cost_ns / c.about.process_cpu_ns, found=containing(c.snapshot(), "spin")["spin"])
+    """)
+    assert any("stretched" in note for note in ran.answer["notes"])
+    assert ran.answer["share"] < 0.2
+    assert ran.answer["found"] + ran.answer["share"] * 3 == approx(3, rel=0.1)
+
+
+@pytest.mark.one_python
+def test_an_interval_below_the_kernels_tick_is_raised_with_a_note(run):
+    ran = run("""
+        c = Collector(0.0001, "cpu", "python"); c.start(None); spin(0.3); c.stop()
+        answer(notes=c.about.notes, found=containing(c.snapshot(), "spin")["spin"])
+    """)
+    assert any("kernel's tick" in note for note in ran.answer["notes"])
+    assert ran.answer["found"] == approx(0.3, rel=0.1)
+
+
+@pytest.mark.one_python
+def test_a_tracer_is_noted(run):
+    ran = run("""
+        sys.setprofile(lambda *a: None)
+        c = Collector(0.01, "cpu", "python"); c.start(None); c.stop()
+        sys.setprofile(None)
+        answer(notes=c.about.notes)
+    """)
+    assert any("tracing" in note for note in ran.answer["notes"])
+
+
+def test_toggling_leaves_nothing_behind(run):
+    """Descriptors, threads, timers, handlers, limits, callbacks and identities are as before."""
+    ran = run("""
+        import _thread
+        def state():
+            return [len(os.listdir("/proc/self/fd")), _thread._count(), len(os.listdir("/proc/self/task")), sys.getrecursionlimit(),
+                    len(gc.callbacks), signal.getitimer(signal.ITIMER_PROF), os.execv.__name__ , id(os.execv), id(os.execve),
+                    id(signal.set_wakeup_fd), gc.isenabled(), sys.getswitchinterval()]
+        c = Collector(0.01, "both", "python")
+        c.start(None); spin(0.02); c.stop()
+        before = state()
+        for i in range(400):
+            c = Collector(0.01, ("cpu", "wall", "both", "virtual")[i % 4], "python"); c.start(None); c.stop()
+        time.sleep(0.05)
+        answer(before=before, after=state())
+    """)
+    assert ran.answer["before"] == ran.answer["after"]
+
+
+@pytest.mark.one_python
+def test_ignored_signal_is_ignored_again(run):
+    ran = run("""
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
+        c = Collector(0.01, "cpu", "python"); c.start(None); spin(0.05); c.stop()
+        answer(ignored=signal.getsignal(signal.SIGPROF) is signal.SIG_IGN)
+    """)
+    assert ran.answer == {"ignored": True}
+
+
+@pytest.mark.one_python
+def test_stop_in_a_signal_handler_of_the_program(run):
+    """It may interrupt anything, plopi's own drain included."""
+    ran = run("""
+        c = Collector(0.004, "both", "python")
+        signal.signal(signal.SIGUSR1, lambda *a: c.stop())
+        for _ in range(30):
+            c.start(None)
+            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            while c.running: c.snapshot()
+        answer(done=True)
+    """)
+    assert ran.answer == {"done": True}
+
+
+@pytest.mark.one_python
+def test_subprocesses_and_multiprocessing_work(run):
+    ran = run("""
+        import multiprocessing, subprocess
+        def double(x): return 2 * x
+        if __name__ == "__main__":
+            c = Collector(0.004, "both", "python"); c.start(None)
+            out = subprocess.run([sys.executable, "-c", "print(5)"], capture_output=True, text=True)
+            with multiprocessing.get_context("fork").Pool(2) as pool: doubled = pool.map(double, range(20))
+            c.stop()
+            answer(out=out.stdout, code=out.returncode, doubled=sum(doubled))
+    """)
+    assert ran.answer == {"out": "5\n", "code": 0, "doubled": 380}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CPU clocks of threads by pthread_getcpuclockid")
+def test_threads_that_come_and_go_with_reused_idents(run):
+    ran = run("""
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        def job(): spin(0.02)
+        for _ in range(40):
+            t = threading.Thread(target=job, name="job"); t.start(); t.join()
+        c.stop()
+        answer(found=sum(v for k, v in by_thread(c.snapshot()).items() if k == "job"), errors=c._engine.tally.errors)
+    """)
+    assert ran.answer["errors"] == 0
+    assert 0.3 < ran.answer["found"] < 1.0
