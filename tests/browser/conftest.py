@@ -176,14 +176,25 @@ class Growing:
         self.recording.finish(self.rows)
 
 
+def recording(datadir: Path, name: str, pid: int, process_start: str) -> Growing:
+    about = About(
+        command="python server.py",
+        python="3.11",
+        engine="python",
+        mode="cpu",
+        complete=False,
+        host=socket.gethostname(),
+        pid=pid,
+        process_start=process_start,
+    )
+    return Growing(Recording(datadir, name), ProfileBuilder((SAMPLES, CPU), about), name)
+
+
 @pytest.fixture
 def growing(viewer: Viewer, request: pytest.FixtureRequest) -> Iterator[Growing]:
     """What a collector in this very process would write, so that its process is alive."""
     started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    process = {"host": socket.gethostname(), "pid": os.getpid(), "process_start": started}
-    about = About(command="python server.py", python="3.11", engine="python", mode="cpu", complete=False, **process)
-    name = request.node.name.replace("_", "-")
-    growing = Growing(Recording(viewer.datadir, name), ProfileBuilder((SAMPLES, CPU), about), name)
+    growing = recording(viewer.datadir, request.node.name.replace("_", "-"), os.getpid(), started)
     yield growing
     for left in (growing.recording.part, growing.recording.path):
         if left is not None:

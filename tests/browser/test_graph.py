@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
 import pytest
-from conftest import SIZE, Growing, Opener, Viewer, drawn
+from conftest import SIZE, Growing, Opener, Viewer, drawn, put, recording
+
+from plopi import formats
+from plopi.model import CPU, WALL, ProfileBuilder
 
 LAYOUTS = ("layered", "force")
 VIEWS = (("busy-server.pb.gz", "layered"), ("pydoc.pstats", "force"), ("pydoc.pstats", "layered"))
@@ -208,6 +212,56 @@ def test_a_growing_recording_is_followed(viewer: Viewer, opened: Opener, growing
     growing.finish()
     page.wait_for_function("() => document.getElementById('facts').textContent.includes('finished')")
     assert page.evaluate(PLACES).keys() == after.keys()
+
+
+def test_an_ended_process(viewer: Viewer, opened: Opener) -> None:
+    """Its profile is shown as far as it was written, and the page says that it is not whole."""
+    ended = recording(viewer.datadir, "ended", pid=2**22 - 3, process_start="1")
+    ended.add(("main;work", 200))
+    page = opened()
+    page.goto(viewer.graph(page, ended.name))
+    drawn(page)
+    assert "ended" in page.inner_text("#facts")
+    assert "ended before the profile was finished" in page.inner_text("#banner")
+    ended.recording.part.unlink()
+    page.wait_for_function("() => document.getElementById('banner').textContent.includes('file is gone')")
+    assert page.locator("#graph .node").count() == 2
+
+
+def test_type_thread_and_number_of_functions(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    page.goto(viewer.graph(page, "busy-server.pb.gz"))
+    drawings = drawn(page)
+    total = page.inner_text("#facts")
+    page.select_option("[aria-label='Sample type']", "wall")
+    drawings = drawn(page, drawings)
+    assert "type=wall" in page.url and page.inner_text("#facts") != total
+    page.select_option("[aria-label=Thread]", label="MainThread")
+    drawings = drawn(page, drawings)
+    assert "thread=" in page.url
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("Home")
+    drawings = drawn(page, drawings)
+    assert "nodes=5" in page.url
+    assert page.locator("#graph .node").count() <= 8
+    assert page.inner_text("#left-out").startswith(f"{page.locator('#graph .node').count()} of ")
+
+
+def test_a_program_that_only_waited(viewer: Viewer, opened: Opener) -> None:
+    """No CPU time: the page offers wall time instead."""
+    rows = ProfileBuilder((CPU, WALL))
+    function = rows.function_id("wait", "/srv/app/wait.py", 1)
+    rows.add_sample(rows.stack_of([rows.location_id(function, 2)]), (0, 5_000_000_000))
+    out = io.BytesIO()
+    formats.write(rows.build(), "pprof", out)
+    put(viewer.datadir / "waiting.pb.gz", out.getvalue())
+    page = opened()
+    page.goto(viewer.graph(page, "waiting.pb.gz", "?type=cpu"))
+    page.wait_for_selector("#message h2")
+    assert page.inner_text("#message h2") == "No cpu time"
+    page.click("text=Look at wall time")
+    drawn(page)
+    assert page.text_content("#graph .label .name") == "wait"
 
 
 def test_walking_by_keyboard(viewer: Viewer, opened: Opener, growing: Growing) -> None:

@@ -39,6 +39,15 @@ def test_it_changes_by_itself(viewer: Viewer, opened: Opener, growing: Growing) 
     page.wait_for_function("name => !document.querySelector('table.profiles').textContent.includes(name)", arg=growing.name)
 
 
+def test_it_changes_without_websockets_too(viewer: Viewer, opened: Opener, growing: Growing) -> None:
+    page = opened()
+    page.route_web_socket("**/live", lambda socket: socket.close())
+    page.goto(viewer.url)
+    page.wait_for_selector("table.profiles tbody tr")
+    growing.add(("main;work", 100))
+    page.wait_for_selector("tr.growing")
+
+
 def test_search_and_sort_are_in_the_address(viewer: Viewer, opened: Opener) -> None:
     page = opened(viewer.url)
     page.wait_for_selector("tr.broken")

@@ -40,7 +40,10 @@ export class GraphView {
       enterNode: (id, event) => this.#hover("node", id, event),
       enterEdge: (key, event) => this.#hover("edge", key, event),
       leave: () => this.#unhover(),
-      focusNode: (id) => this.showNode(id),
+      focusNode: (id) => {
+        for (const [other, { group }] of this.nodes) group.setAttribute("tabindex", other === id ? "0" : "-1");
+        this.showNode(id);
+      },
     };
     this.labels = new Labels(this.labelLayer, this.handlers);
     this.#bindZoom();

@@ -19,6 +19,8 @@ const MOST_ROWS = 4;
 const WIDEST = 260;
 /** Room between rows of one layer, as part of that between layers. */
 const ROW_GAP = 0.35;
+/** An arrow of so many pixels asks for twice the usual room below its layer: wide ones need length to be seen as arrows. */
+const GAP_WIDTH = 6;
 /** Beside the heaviest callers, arrows of this part of the heaviest one's weight belong to the skeleton. */
 const HEAVY = 0.12;
 
@@ -134,6 +136,8 @@ function threadEdge(edge, route, items, layers, levels, levelOf, drawn) {
     last = waypoint;
   }
   link(last, callee, pull);
+  const first = layers[Math.min(from, to)];
+  first.widest = Math.max(first.widest ?? 0, edge.width);
 }
 
 function link(a, b, pull) {
@@ -253,7 +257,8 @@ function placeDown(layers, height, top) {
   const needs = layers.map((layer) => Array.from({ length: layer.rows }, (_, row) => Math.max(1, ...layer.filter((item) => item.row === row).map(heightOf))));
   const rows = needs.flat();
   const wanted = rows.reduce((sum, need) => sum + need, 0);
-  const gaps = layers.length - 1 + (rows.length - layers.length) * ROW_GAP;
+  const below = layers.map((layer, i) => (i < layers.length - 1 ? 1 + (layer.widest ?? 0) / GAP_WIDTH : 0));
+  const gaps = below.reduce((sum, part) => sum + part, 0) + (rows.length - layers.length) * ROW_GAP;
   const gap = gaps > 0 ? Math.max(0, Math.min(110, (height - wanted) / gaps)) : 0;
   const squeeze = Math.min(1, height / wanted);
   let y = top + (height - wanted * squeeze - gap * gaps) / 2;
@@ -264,6 +269,6 @@ function placeDown(layers, height, top) {
       return y - (need * squeeze) / 2;
     });
     for (const item of layer) item.y = item.node ? centres[item.row] : (centres[0] + centres.at(-1)) / 2;
-    y += gap;
+    y += gap * below[i];
   });
 }
