@@ -316,9 +316,10 @@ class Collector:
         clock = used if self._plan.measures_cpu else now - self._started
         taken = tally.ticks + tally.by_helper
         notes = [*tally.notes]
-        if tally.by_helper and self._plan.mode != "wall":
+        # Notes with counts are for the end: a recording appends every note that is new to it.
+        if not self.running and tally.by_helper and self._plan.mode != "wall":
             notes.append(f"samples: {tally.ticks} from the timer, {tally.by_helper} from the helper thread")
-        if self._table.truncated:
+        if not self.running and self._table.truncated:
             notes.append(f"{self._table.truncated} samples went to <truncated>: more than {self._max_stacks} distinct stacks")
         self._rows.describe(
             duration_ns=now - self._started,
