@@ -97,7 +97,8 @@ class Session:
         was_running = not self._finished
         self._busy, self._die_of, self._quiet = False, None, True
         self._collector = self._sink = None
-        if not (self.settings.follow_fork and was_running) or self.settings.output is not None:
+        followed = self.settings.follow_fork and was_running and self.settings.output is None
+        if not followed or _about_to_exec():
             self._finished = True
             self._leave_sigterm()
             return
@@ -110,6 +111,14 @@ class Session:
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its children leave by os._exit, after finalizers of its own
             util.register_after_fork(self, _finish_with_multiprocessing)
+
+
+def _about_to_exec() -> bool:
+    """This child was forked by ``subprocess`` to become another program, by an exec in C: a timer would kill that program."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("plopi.collector."):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
 
 
 def _finish_with_multiprocessing(session: Session) -> None:

@@ -159,9 +159,10 @@ _SOURCES = {
         import subprocess, sys
         print(subprocess.run([sys.executable, "-c", "import sys; print(sys.argv); sys.exit(2)", "a"], capture_output=True))
         """,
-    "subprocess with a function in between": """
+    "fork by subprocess, with a function in between": """
         import subprocess, sys
-        print(subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, preexec_fn=lambda: None))
+        busy = "import time\\nwhile time.process_time() < 0.3: pass\\nprint('alive')"
+        print(subprocess.run([sys.executable, "-c", busy], stdout=subprocess.PIPE, preexec_fn=lambda: None).stdout)
         """,
     "removes its directory": "import os, shutil; shutil.rmtree(os.getcwd()); print('gone')",
     "pickles a class of its own": """
