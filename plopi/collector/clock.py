@@ -62,14 +62,14 @@ class Timer:
 
     def arm(self, interval_ns: int) -> str | None:
         """Start the timer; returns why it does not run, or None."""
-        reason = self.install()
-        if reason is not None:
-            return reason
         if self.signal in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
             return f"{self.signal.name} is blocked in this thread's signal mask"
         try:
             if signal.getitimer(self.which)[0] > 0:
                 return "the timer is in use by somebody else"
+            reason = self.install()
+            if reason is not None:
+                return reason
             signal.setitimer(self.which, interval_ns / 1e9, interval_ns / 1e9)
         except OSError as error:
             return f"timer refused: {error}"

@@ -17,7 +17,7 @@ from plopi.collector.wakeup import WakeupWatch
 
 LAZY = 10
 """After so many looks at which the handler had done its work, the next is so many intervals away."""
-WELL = 4
+WELL = 2
 """A handler that handles one tick in so many does its work: the others were pending at the same time."""
 LONG_NS = 1_000_000_000
 MAX_SHARE = 0.02
@@ -136,8 +136,10 @@ class PythonEngine:
             time.sleep(min(self._interval_ns / 1e10, 0.0005))  # a long call has just ended? Then the handler runs now
         handled = sampler.ticks - self._handled
         if lone:  # it handles its ticks at the end of a long call, on the same stack
-            self._well = LAZY
-        elif expected and not handled:
+            if handled:
+                self._used_ns, self._handled = used, sampler.ticks
+            return self._interval_ns / 1e9 * LAZY
+        if expected and not handled:
             self._well = 0
             self._held = self._held + 1 if sampler.busy else 0
             if self._held > LAZY:  # the handler was interrupted by another signal's, which takes its time
@@ -145,7 +147,7 @@ class PythonEngine:
             self._take(walk.on_tick, 0, None)
         elif expected or handled:
             self._well = self._well + 1 if handled * WELL >= expected else 0
-        if handled or (expected and not lone):
+        if expected or handled:
             self._used_ns, self._handled = used, sampler.ticks
         return self._interval_ns / 1e9 * (LAZY if self._well >= LAZY and self._armed else 1)
 
@@ -155,10 +157,11 @@ class PythonEngine:
         self._helper_cost_ns += time.thread_time_ns() - began
 
     def settle(self) -> None:
-        if self._sampler is not None:
+        sampler = self._sampler
+        if sampler is not None:
             if self.plan.measures_wall:
-                walk.settle_wall(self._sampler)
-            self._count(self._sampler)
+                walk.settle_wall(sampler)
+            self._count(sampler)
 
     def check(self) -> None:
         sampler, timer = self._sampler, self._timer

@@ -212,7 +212,15 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     s.process = process
                 for ident, top in frames.items():
                     record = records.get(ident)
-                    if record is None:
+                    now = -1
+                    if record is not None:
+                        if many and (record.quiet >= STILL) is not sweep:
+                            continue
+                        try:
+                            now = clock_gettime_ns(record.clock)
+                        except OSError:
+                            pass  # that thread is gone, another has its ident
+                    if record is None or now < 0:
                         record = Record()
                         record.ident = ident
                         record.clock = time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
@@ -224,13 +232,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                         thread = s.thread_names.get(ident)
                         record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
                         records[ident] = record
-                    elif many and (record.quiet >= STILL) is not sweep:
-                        continue
-                    try:
                         now = clock_gettime_ns(record.clock)
-                    except OSError:  # that thread is gone, another has its ident: begin a new record at the next sample
-                        del records[ident]
-                        continue
                     used = now - record.cpu
                     if used > still:
                         record.cpu = now

@@ -368,7 +368,7 @@ def test_no_frame_is_kept_alive(run):
             thing = Thing(); ref = weakref.ref(thing)
             sum(range(3000))
             return ref
-        c = Collector(0.004, "both", "python"); c.start(None)
+        c = Collector(0.004, "cpu", "python"); c.start(None)
         late = 0
         end = time.thread_time() + 0.8
         while time.thread_time() < end:
