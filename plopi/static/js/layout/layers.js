@@ -19,8 +19,8 @@ const MOST_ROWS = 4;
 const WIDEST = 260;
 /** Room between rows of one layer, as part of that between layers. */
 const ROW_GAP = 0.35;
-/** An arrow of so many pixels asks for twice the usual room below its layer: wide ones need length to be seen as arrows. */
-const GAP_WIDTH = 6;
+/** Length that arrows get for their width, at the least: wide ones must be long to be seen as arrows. */
+const ARROW_LENGTH = 2;
 /** Beside the heaviest callers, arrows of this part of the heaviest one's weight belong to the skeleton. */
 const HEAVY = 0.12;
 
@@ -256,9 +256,9 @@ function placeDown(layers, height, top) {
   const heightOf = (item) => (item.node ? Math.max(2 * item.node.r + 6, item.node.labelHeight) : 0);
   const needs = layers.map((layer) => Array.from({ length: layer.rows }, (_, row) => Math.max(1, ...layer.filter((item) => item.row === row).map(heightOf))));
   const rows = needs.flat();
-  const wanted = rows.reduce((sum, need) => sum + need, 0);
-  const below = layers.map((layer, i) => (i < layers.length - 1 ? 1 + (layer.widest ?? 0) / GAP_WIDTH : 0));
-  const gaps = below.reduce((sum, part) => sum + part, 0) + (rows.length - layers.length) * ROW_GAP;
+  const least = layers.map((layer, i) => (i < layers.length - 1 ? ARROW_LENGTH * (layer.widest ?? 0) : 0));
+  const gaps = layers.length - 1 + (rows.length - layers.length) * ROW_GAP;
+  const wanted = [...rows, ...least].reduce((sum, need) => sum + need, 0);
   const gap = gaps > 0 ? Math.max(0, Math.min(110, (height - wanted) / gaps)) : 0;
   const squeeze = Math.min(1, height / wanted);
   let y = top + (height - wanted * squeeze - gap * gaps) / 2;
@@ -269,6 +269,6 @@ function placeDown(layers, height, top) {
       return y - (need * squeeze) / 2;
     });
     for (const item of layer) item.y = item.node ? centres[item.row] : (centres[0] + centres.at(-1)) / 2;
-    y += gap * below[i];
+    y += gap + least[i] * squeeze;
   });
 }
