@@ -215,6 +215,7 @@ class Recording(FileSink):
         if part:
             with contextlib.suppress(OSError):
                 part.unlink()
+        self._written = None
 
     def _discard(self) -> None:
         if self._identity:

@@ -80,6 +80,7 @@ class Run:
         about = rows.about
         samples = sum(rows.sample_weights[0]) if rows.sample_weights else 0
         self._end = {"samples": samples, "duration_ns": about.duration_ns, "own_cost_ns": about.own_cost_ns}
+        self.collector = None  # with all its rows: a server lives on for long
         self.done.set()
         seconds, own_cost = (about.duration_ns or 0) / 1e9, (about.own_cost_ns or 0) / 1e6
         text = "profiling for %s stopped: %d samples in %.2f s, own cost %.1f ms%s"
@@ -190,8 +191,10 @@ class Control:
 
     def _snapshot(self, _request: Request, arguments: Arguments, _gone: threading.Event) -> Response:
         arguments.only("format", "debug")
-        run = self._needed()
-        return self._file(run.collector.snapshot(), arguments.format())  # type: ignore[union-attr]
+        collector = self._needed().collector
+        if collector is None:
+            raise NotRunning(_NOT_RUNNING)
+        return self._file(collector.snapshot(), arguments.format())
 
     def _profile(self, request: Request, arguments: Arguments, gone: threading.Event) -> Response:
         arguments.only("seconds", "mode", "interval", "rate", "format", "debug")
@@ -202,7 +205,8 @@ class Control:
         _end(run)
         if run.profile is None:
             raise NotRunning("the profile was given up, since this process was forked or is ending; ask again")
-        return self._file(run.profile, chosen)
+        profile, run.profile = run.profile, None
+        return self._file(profile, chosen)
 
     def _file(self, profile: Profile, format_name: str) -> Response:
         out = BytesIO()
@@ -235,7 +239,7 @@ class Control:
 
     def _needed(self) -> Run:
         run = self._current()
-        if run is None or run.collector is None:
+        if run is None:
             raise NotRunning(_NOT_RUNNING)
         return run
 
@@ -327,8 +331,9 @@ Now: {now}.
 
 
 def _end(run: Run) -> None:
-    if run.collector is not None and not run.done.is_set():
-        run.collector.stop()
+    collector = run.collector
+    if collector is not None:
+        collector.stop()
 
 
 def _headers(content_type: str) -> tuple[tuple[str, str], ...]:
