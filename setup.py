@@ -70,7 +70,7 @@ setup(
     ext_modules=NATIVE,
     cmdclass={"build_ext": BuildNative},
     packages=find_packages(include=["plopi", "plopi.*"]),
-    package_data={"plopi": ["py.typed", "static/**/*"]},
+    package_data={"plopi": ["py.typed", "collector/*.pyi", "static/**/*"]},
     extras_require={"viewer": VIEWER, "test": VIEWER + TEST},
     classifiers=[
         "Development Status :: 3 - Alpha",

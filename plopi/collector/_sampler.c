@@ -156,8 +156,8 @@ static void sample_wall(uint64_t now, int index) {
         sample->still = atomic_exchange_explicit(&row->still, 0, memory_order_relaxed);
         sample->wall_ns = atomic_exchange_explicit(&row->due_ns, 0, memory_order_relaxed);
         pool_publish(&pool, sample);
+        atomic_store_explicit(&row->seen_cpu_ns, now, memory_order_relaxed);
     }
-    atomic_store_explicit(&row->seen_cpu_ns, now, memory_order_relaxed);
 }
 
 static void take_sample(const siginfo_t *info) {
@@ -269,11 +269,8 @@ static void list_threads(int32_t but) {
         if (tid == 0 || tid == but || (session.main_only && tid != session.pid) || map_get(&wall.by_tid, (uint64_t)tid) != NO_ROW) {
             continue;
         }
-        Watched *row = watch_thread(tid, thread->thread_id);
-        if (row != NULL) {
-            row->node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
-            row->thread = atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed);
-        }
+        uint32_t node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
+        watch_thread(tid, thread->thread_id, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node);
     }
 }
 

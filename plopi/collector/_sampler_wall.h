@@ -1,7 +1,9 @@
 /* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, and wakes only those that have moved.
 
    A thread whose CPU clock stands still is where it was: the time goes to the stack it was last seen in. The others get a signal,
-   and sample themselves in the handler. The ticker is no Python thread: it never waits for the GIL, and it blocks all signals. */
+   and sample themselves in the handler. Being sampled moves the clock too, by less than RESIDUE_NS: after a sample so little may
+   be that, or a thread that went on to its next wait; so it is woken once more to tell, and from then on any movement counts.
+   The ticker is no Python thread: it never waits for the GIL, and it blocks all signals. */
 
 #ifndef PLOPI_SAMPLER_WALL_H
 #define PLOPI_SAMPLER_WALL_H
@@ -13,18 +15,21 @@
 #include <time.h>
 
 #define MAX_WATCHED 8192
-#define MOVED_NS 50000 /* CPU time below which a thread has not moved: returning from our own handler, and going back to sleep, takes that */
+#define RESIDUE_NS 50000 /* CPU time that returning from our handler, and going back to sleep, stays below */
 
 typedef struct {
     _Atomic int32_t tid; /* 0: this row is free */
     _Atomic int gone;
-    _Atomic uint64_t seen_cpu_ns;       /* its CPU clock when it was last sampled */
+    _Atomic uint64_t seen_cpu_ns;       /* its CPU clock when it last sampled itself */
     _Atomic uint64_t due_ns;            /* wall time in which it moved, for its next sample */
     _Atomic uint64_t still_ns, still;   /* wall time in which it did not, for its last stack; and how many looks that were */
+    int phase;                          /* the ticker's alone, as is the next */
+    uint64_t mark_ns;                   /* WOKEN, ASKED: seen_cpu_ns when the signal was sent; STILL: the clock that counts as unmoved */
     uint64_t ident;
     uint32_t node, thread;              /* the last stack, and the thread's number; the drain's alone */
-    int seen;                           /* by the last listing of the threads; the drain's alone */
 } Watched;
+
+enum { WOKEN, ASKED, STILL }; /* signalled since it moved; signalled once more since it hardly moved; found unmoved */
 
 static struct {
     Watched rows[MAX_WATCHED];
@@ -61,21 +66,40 @@ static void wake_thread(int32_t tid, uint32_t row, int signal_number) {
     syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, signal_number, &info);
 }
 
+/* Which phase a thread is in by its clock now. */
+static int next_phase(const Watched *row, uint64_t cpu_ns) {
+    if (row->phase == STILL) {
+        return cpu_ns == row->mark_ns ? STILL : WOKEN;
+    }
+    uint64_t seen_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
+    if (seen_ns == row->mark_ns) { /* it has not come to its handler yet */
+        return row->phase;
+    }
+    if (cpu_ns < seen_ns || cpu_ns >= seen_ns + RESIDUE_NS) {
+        return WOKEN;
+    }
+    return row->phase == WOKEN ? ASKED : STILL;
+}
+
 static void look_at(Watched *row, uint32_t index, uint64_t elapsed_ns, int signal_number) {
     int32_t tid = atomic_load_explicit(&row->tid, memory_order_acquire);
     if (tid == 0 || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
         return;
     }
     uint64_t cpu_ns = read_clock(clock_of_thread(tid));
-    uint64_t seen_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
     if (cpu_ns == 0) {
         atomic_store_explicit(&row->gone, 1, memory_order_release);
-    } else if (cpu_ns > seen_ns + MOVED_NS || cpu_ns < seen_ns) {
-        atomic_fetch_add_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
-        wake_thread(tid, index, signal_number);
-    } else {
+        return;
+    }
+    row->phase = next_phase(row, cpu_ns);
+    if (row->phase == STILL) {
+        row->mark_ns = cpu_ns;
         atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
         atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
+    } else {
+        row->mark_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
+        wake_thread(tid, index, signal_number);
     }
 }
 
@@ -172,26 +196,27 @@ static void wall_forget(void) {
     memset(wall.rows, 0, sizeof wall.rows);
 }
 
-static Watched *watch_thread(int32_t tid, uint64_t ident) {
+static void watch_thread(int32_t tid, uint64_t ident, uint32_t number, uint32_t node) {
     uint32_t count = atomic_load(&wall.count), index = 0;
     while (index < count && wall.rows[index].tid != 0) {
         index++;
     }
     if (index == MAX_WATCHED || map_put(&wall.by_tid, (uint64_t)tid, index) < 0) {
-        return NULL;
+        return;
     }
     Watched *row = &wall.rows[index];
     row->gone = 0;
-    row->due_ns = row->still_ns = row->still = 0;
-    row->seen_cpu_ns = read_clock(clock_of_thread(tid));
+    row->due_ns = row->still_ns = row->still = row->seen_cpu_ns = 0;
     row->ident = ident;
-    row->node = NO_ROW;
-    row->seen = 1;
+    row->thread = number;
+    row->node = node;
+    /* where its stack is known it counts as still until it moves; else it is to be woken */
+    row->phase = node == NO_ROW ? WOKEN : STILL;
+    row->mark_ns = node == NO_ROW ? 0 : read_clock(clock_of_thread(tid));
     atomic_store_explicit(&row->tid, tid, memory_order_release);
     if (index == count) {
         atomic_store(&wall.count, count + 1);
     }
-    return row;
 }
 
 #endif

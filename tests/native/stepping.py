@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Generator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def down(n: int, then: Callable[[], Any]) -> Any:
 
 
 def gen(n: int) -> Generator[int, Any, None]:
-    for i in range(n):
+    for i in range(n):  # noqa: UP028 - a frame for each item is the point
         yield i
 
 
@@ -49,7 +50,7 @@ def plain() -> None:
 def callbacks() -> None:
     for n in (3, 1):
         sorted(range(n), key=lambda x: -x)
-        list(map(lambda x: x, range(n)))
+        max(range(n), key=lambda x: x)
 
 
 def generators() -> None:
@@ -158,7 +159,7 @@ def check(stepper: Any, function: Callable[[], None], limit: int) -> str | None:
         names = [name for name in chain if name is not None]
         whole = names[-1:] == ["<module>"] and "check" in names and (function.__name__ in names or names[0] == "check")
         below = names[: names.index(function.__name__) + 1] if function.__name__ in names else names[:0]
-        strange = [(caller, callee) for callee, caller in zip(below, below[1:]) if (caller, callee) not in known]
+        strange = [(caller, callee) for callee, caller in pairwise(below) if (caller, callee) not in known]
         strange += [] if whole else [("", "/".join(names))]
         good += 0 if strange else count
         for edge in strange:

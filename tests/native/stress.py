@@ -2,8 +2,8 @@
 
     python tests/native/stress.py [SECONDS for each scenario] [SCENARIO ...]
 
-Each scenario runs in a process of its own, which samples itself by the wall clock some ten thousand times a second (and by the CPU
-timer as well) while a thread drains all the time. It must end with the right result; every stack that was seen must be one that
+Each scenario runs in a process of its own, which samples itself by the wall clock some ten thousand times a second (and by the
+CPU timer as well) while a thread drains all the time. It must end with the right result; every stack that was seen must be one that
 the program can have had; and no code pointer may have led anywhere strange.
 """
 
@@ -70,7 +70,7 @@ def calls(seconds: float) -> None:
 
     for _ in until(seconds):
         assert [thing.value for thing in sorted(Thing(i % 7) for i in range(20))] == sorted(i % 7 for i in range(20))
-        assert sum(map(lambda x: x + 1, range(20))) == 210
+        assert sum(map(lambda x: x + 1, range(20))) == 210  # noqa: C417 - called back from C
         assert max(range(9), key=lambda x: -x) == 0
         try:
             fails(5)
@@ -79,7 +79,7 @@ def calls(seconds: float) -> None:
 
 
 def gen(n: int) -> Generator[int, Any, None]:
-    for i in range(n):
+    for i in range(n):  # noqa: UP028 - a frame for each item is the point
         yield i
 
 
@@ -111,7 +111,7 @@ def generators(seconds: float) -> None:
 
 @scenario
 def chunks(seconds: float) -> None:
-    """Frames and generators at the border between two chunks of the data stack, where a chunk is mapped and unmapped at each call."""
+    """Frames and generators at the border of two chunks of the data stack, where each call maps a chunk and unmaps it."""
 
     def leaf() -> int:
         return sum(gen(3)) + len([*map(len, ("a", "b"))])
@@ -189,9 +189,8 @@ def codes(seconds: float) -> None:
 
 @scenario
 def imports(seconds: float) -> None:
-    import importlib
-
     import colorsys
+    import importlib
     import textwrap
 
     for _ in until(seconds):

@@ -1,0 +1,99 @@
+"""The Pythons that the native engine is tested on, each with a copy of plopi and the engine's C part built for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+FIRST, LAST = (3, 11), (3, 15)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An interpreter: how to call it, and where it sees the file system's root (elsewhere in a chroot)."""
+
+    version: str
+    command: tuple[str, ...]
+    root: Path
+
+    def __str__(self) -> str:
+        return self.version
+
+
+@dataclass(frozen=True)
+class Built:
+    """A target with a folder of its own: ``plopi``, ``tests/native`` and the C part in it."""
+
+    target: Target
+    folder: Path
+
+    def seen(self, path: Path) -> str:
+        """A path of this machine as the target sees it."""
+        return "/" + path.relative_to(self.target.root).as_posix()
+
+    def run(self, *arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+        full = {"PATH": os.environ["PATH"], "HOME": "/tmp", "PYTHONPATH": self.seen(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            [*self.target.command, "-X", "faulthandler", *arguments],
+            env=full | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def script(self, name: str) -> str:
+        return self.seen(self.folder / "tests/native" / name)
+
+
+def targets() -> Iterator[Target]:
+    """Every CPython from 3.11 to 3.15 there is: on this machine, and what ``tests/native/pythons`` can bring (in CI it does)."""
+    found: dict[tuple[int, int], Target] = {}
+    on_path = [shutil.which(f"python3.{minor}") for minor in range(FIRST[1], LAST[1] + 1)]
+    in_pyenv = sorted(Path.home().glob(".pyenv/versions/3.1*/bin/python"))
+    commands = [((candidate,), Path("/")) for candidate in [sys.executable, *filter(None, on_path), *map(str, in_pyenv)]]
+    cached = [] if os.environ.get("CI") else ["--cached"]
+    listed = subprocess.run([str(HERE / "pythons"), *cached], capture_output=True, text=True, check=True).stdout
+    for line in listed.splitlines():
+        command, root = line.split("|")
+        commands.append((tuple(command.split()), Path(root)))
+    for words, root in commands:
+        asked = subprocess.run([*words, "-c", PROBE], capture_output=True, text=True)
+        name, version, major, minor, headers = (asked.stdout.split() or [""] * 5)[:5]
+        key = (int(major or 0), int(minor or 0))
+        if name == "cpython" and FIRST <= key <= LAST and headers == "headers" and key not in found:
+            found[key] = Target(version, words, root)
+            yield found[key]
+
+
+PROBE = """
+import os, platform, sys, sysconfig
+headers = os.path.exists(os.path.join(sysconfig.get_path("include"), "internal", "pycore_frame.h"))
+gil = not sysconfig.get_config_var("Py_GIL_DISABLED")
+print(sys.implementation.name, platform.python_version(), *sys.version_info[:2], "headers" if headers and gil else "none")
+"""
+
+
+def build(target: Target, *flags: str) -> Built:
+    """Copy plopi and these tests to where the target can see them, and compile the C part with the target's headers."""
+    temporary = target.root / "tmp"
+    built = Built(target, Path(tempfile.mkdtemp(prefix="plopi-native-", dir=temporary)))
+    shutil.copytree(ROOT / "plopi", built.folder / "plopi", ignore=shutil.ignore_patterns("__pycache__", "*.so", "static"))
+    shutil.copytree(HERE, built.folder / "tests/native", ignore=shutil.ignore_patterns("__pycache__"))
+    asked = built.run("-c", "import sysconfig; print(sysconfig.get_path('include'), sysconfig.get_config_var('EXT_SUFFIX'))")
+    include, suffix = asked.stdout.split()
+    where = built.folder / "plopi/collector"
+    enter = target.command[:-1]
+    compiler = [*enter, "gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
+    more = [*flags, "-fPIC", "-shared", f"-I{include}", "-Wno-unused-parameter"]
+    subprocess.run(
+        [*compiler, *more, built.seen(where / "_sampler.c"), "-o", built.seen(where / f"_sampler{suffix}")], check=True
+    )
+    return built

@@ -1,0 +1,462 @@
+"""The native engine on every Python there is: truth, safety, manners."""
+
+from __future__ import annotations
+
+import json
+import platform
+import textwrap
+from typing import Any
+
+import pytest
+from targets import Built
+
+SCENARIOS = (
+    *("calls", "generators", "chunks", "recursion", "coroutines", "codes", "imports"),
+    *("threads", "nogil", "collections", "forks", "interpreters", "restarts"),
+)
+
+
+def run(native: Built, source: str, **environment: str) -> Any:
+    """Run ``source`` and return what it printed, as JSON."""
+    done = native.run("-c", PRELUDE + textwrap.dedent(source), **environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+PRELUDE = """
+import gc, json, os, signal, sys, threading, time
+from plopi.collector.collector import Collector
+
+def spin(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+def shares(profile, type_name="cpu"):
+    "Share of each function, as the leaf, and the total in seconds."
+    at = [t.name for t in profile.sample_types].index(type_name)
+    sums = {}
+    for stack, weight in zip(profile.samples.stack, profile.samples.weights[at]):
+        name = profile.function_name(profile.locations.function[profile.stacks.location[stack]])
+        sums[name] = sums.get(name, 0) + weight / 1e9
+    return sums
+
+def profiled(work, mode="cpu", interval=0.004, **more):
+    collector = Collector(interval=interval, mode=mode, engine="native", **more)
+    collector.start(None)
+    try:
+        work()
+    finally:
+        collector.stop()
+    return collector
+"""
+
+
+# -- it can be had ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_self_test_passes(native: Built) -> None:
+    assert run(native, "from plopi.collector import native; print(json.dumps(native.unavailable()))") is None
+
+
+def test_the_self_test_notices_a_wrong_line_a_missing_frame_and_a_refusal(native: Built) -> None:
+    found = run(
+        native,
+        """
+        from plopi.collector import _sampler, selftest
+        probes = {
+            "missing": lambda: _sampler.probe()[2:],
+            "line": lambda: [(code, 0) for code, _ in _sampler.probe()[1:]],
+            "refused": lambda: None,
+        }
+        print(json.dumps({name: selftest.failure(probe) for name, probe in probes.items()}))
+        """,
+    )
+    assert all("self-test failed" in text for text in found.values()), found
+
+
+def test_a_part_built_for_another_python_is_refused(native: Built) -> None:
+    found = run(
+        native,
+        """
+        from plopi.collector import _sampler, native
+        from plopi.errors import UsageError
+        _sampler.BUILT_FOR += 0x100
+        try:
+            Collector(mode="cpu", engine="native")
+        except UsageError as error:
+            print(json.dumps(str(error)))
+        """,
+    )
+    assert "was built for CPython" in found and "engine='python'" in found
+
+
+def test_virtual_time_is_refused_in_words(native: Built) -> None:
+    found = run(
+        native,
+        """
+        from plopi.errors import UsageError
+        try:
+            Collector(mode="virtual", engine="native")
+        except UsageError as error:
+            print(json.dumps(str(error)))
+        """,
+    )
+    assert "not virtual time" in found
+
+
+def test_somebody_elses_signal_is_left_alone(native: Built) -> None:
+    found = run(
+        native,
+        """
+        from plopi.errors import UsageError
+        def mine(number, frame): pass
+        signal.signal(signal.SIGPROF, mine)
+        try:
+            Collector(mode="cpu", engine="native")
+        except UsageError as error:
+            print(json.dumps([str(error), signal.getsignal(signal.SIGPROF) is mine]))
+        """,
+    )
+    assert "somebody else" in found[0] and found[1]
+
+
+# -- truth -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_c_calls_and_straight_lines_are_not_blamed_on_their_callers(native: Built) -> None:
+    """Work that never looks for signals: a long C call in a function that then returns at once."""
+    found = run(
+        native,
+        """
+        data = [5] * 400_000
+        truth = {}
+        def timed(function):
+            def call():
+                begin = time.thread_time()
+                function()
+                truth[function.__name__] = truth.get(function.__name__, 0) + time.thread_time() - begin
+            return call
+        def one(): sum(data)
+        def two(): sum(data); sum(data); sum(data)
+        def work():
+            calls = [timed(one), timed(two)]
+            for _ in range(220):
+                for call in calls: call()
+        collector = profiled(work)
+        print(json.dumps([shares(collector.snapshot()), truth]))
+        """,
+    )
+    seen, truth = found
+    total = sum(truth.values())
+    assert sum(seen.values()) == pytest.approx(total, rel=0.1)
+    for name in truth:
+        assert seen[name] / sum(seen.values()) == pytest.approx(truth[name] / total, abs=0.08), (seen, truth)
+
+
+def test_each_thread_gets_its_own_time_while_the_main_thread_waits(native: Built) -> None:
+    found = run(
+        native,
+        """
+        def work():
+            started = [threading.Thread(target=spin, args=(seconds,), name=f"w{seconds}") for seconds in (0.3, 0.9)]
+            for thread in started: thread.start()
+            for thread in started: thread.join()
+        profile = profiled(work).snapshot()
+        sums = {}
+        for thread, weight in zip(profile.samples.thread, profile.samples.weights[1]):
+            sums[profile.thread_name(thread)] = sums.get(profile.thread_name(thread), 0) + weight / 1e9
+        print(json.dumps(sums))
+        """,
+    )
+    assert found["w0.3"] == pytest.approx(0.3, rel=0.1) and found["w0.9"] == pytest.approx(0.9, rel=0.1)
+
+
+def test_threads_that_live_for_less_than_an_interval_are_not_undercounted(native: Built) -> None:
+    """A server with a thread for each request. By their own clocks they would get a tenth of their time."""
+    found = run(
+        native,
+        """
+        def brief(): spin(0.003)
+        def work():
+            for _ in range(300):
+                thread = threading.Thread(target=brief)
+                thread.start()
+                thread.join()
+        begin = time.process_time()
+        profile = profiled(work, interval=0.01).snapshot()
+        print(json.dumps([shares(profile)["spin"], 0.9, time.process_time() - begin]))
+        """,
+    )
+    assert found[0] == pytest.approx(found[1], rel=0.35)
+
+
+def test_collection_is_a_leaf_of_its_own(native: Built) -> None:
+    found = run(
+        native,
+        """
+        class Node: pass
+        def make():
+            kept = []
+            for _ in range(200_000):
+                node = Node(); node.me = node
+                kept.append(node)
+            return kept
+        kept = make()
+        def collects():
+            for _ in range(12): gc.collect()
+        profile = profiled(collects).snapshot()
+        parents = {profile.function_name(profile.locations.function[profile.stacks.location[profile.stacks.parent[stack]]])
+                   for stack in profile.samples.stack
+                   if profile.function_name(profile.locations.function[profile.stacks.location[stack]]) == "<gc>"}
+        print(json.dumps([shares(profile), sorted(parents)]))
+        """,
+    )
+    assert found[0]["<gc>"] > 0.8 * sum(found[0].values()) and found[1] == ["collects"]
+
+
+def test_deep_recursion_is_cut_at_the_root_and_says_so(native: Built) -> None:
+    found = run(
+        native,
+        """
+        sys.setrecursionlimit(100_000)
+        def down(n): return down(n - 1) if n else spin(0.4)
+        collector = profiled(lambda: down(20_000), max_depth=100)
+        profile = collector.snapshot()
+        roots = {profile.function_name(profile.locations.function[profile.stacks.location[s]])
+                 for s, parent in enumerate(profile.stacks.parent) if parent < 0}
+        print(json.dumps([shares(profile), sorted(roots), len(profile.stacks)]))
+        """,
+    )
+    assert found[0]["spin"] == pytest.approx(0.4, rel=0.15)
+    assert "<truncated>" in found[1]
+
+
+def test_wall_time_goes_to_where_each_thread_stood(native: Built) -> None:
+    found = run(
+        native,
+        """
+        lock = threading.Lock(); lock.acquire()
+        def waits(): lock.acquire()
+        waiter = threading.Thread(target=waits, name="waiter"); waiter.start()
+        truth = {}
+        def work():
+            begin = time.monotonic(); spin(0.5)
+            between = time.monotonic(); time.sleep(0.7)
+            truth.update(spin=between - begin, sleep=time.monotonic() - between)
+            lock.release(); waiter.join()
+        profile = profiled(work, mode="wall", interval=0.005).snapshot()
+        print(json.dumps([shares(profile, "wall"), truth]))
+        """,
+    )
+    sums, truth = found
+    whole = sum(truth.values())
+    assert sums["waits"] == pytest.approx(whole, abs=0.15)
+    assert sums["work"] == pytest.approx(truth["sleep"], abs=0.15)
+    assert sums["spin"] == pytest.approx(truth["spin"], abs=0.15)
+
+
+def test_both_clocks_in_one_profile(native: Built) -> None:
+    found = run(
+        native,
+        """
+        def work(): spin(0.5); time.sleep(0.5)
+        profile = profiled(work, mode="both", interval=0.005).snapshot()
+        print(json.dumps([shares(profile, "cpu"), shares(profile, "wall")]))
+        """,
+    )
+    cpu, wall = found
+    assert sum(cpu.values()) == pytest.approx(0.5, rel=0.1) and wall["work"] == pytest.approx(0.5, rel=0.15)
+
+
+def test_stacks_are_bounded_and_the_rest_is_counted(native: Built) -> None:
+    found = run(
+        native,
+        """
+        def work():
+            for n in range(60):
+                names = {"spin": spin}
+                exec(f"def f{n}(): spin(0.01)\\nf{n}()", names)
+        profile = profiled(work, max_stacks=5).snapshot()
+        print(json.dumps([shares(profile), profile.about.notes]))
+        """,
+    )
+    assert found[0]["<truncated>"] > 0.3 and "distinct stacks" in " ".join(found[1])
+
+
+# -- manners ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_signal_timer_threads_and_memory_are_as_before_after_many_starts(native: Built) -> None:
+    found = run(
+        native,
+        """
+        def state():
+            found = [signal.getitimer(signal.ITIMER_PROF), threading.active_count()]
+            if os.path.exists("/proc/self"):  # a chroot has no /proc
+                found.append(os.listdir("/proc/self/task"))
+                found += [line for line in open("/proc/self/status") if line.startswith(("SigCgt", "SigIgn", "SigBlk"))]
+            return found
+        def memory(): return int(open("/proc/self/statm").read().split()[1]) if os.path.exists("/proc/self") else 0
+        from plopi.collector import _sampler as s
+        def cycle(clocks):
+            s.start(clocks, 5_000_000, 256, 1000, "/nowhere/", False, False)
+            s.take(); s.stop(); s.take(); s.close()
+        def turns(n):
+            for i in range(n): cycle((s.CPU_CLOCK, s.WALL_CLOCK, s.CPU_CLOCK | s.WALL_CLOCK)[i % 3])
+        # with its first thread the C library installs signals of its own
+        first = threading.Thread(target=spin, args=(0,)); first.start(); first.join()
+        before = state()
+        turns(500)
+        middle = memory()
+        turns(3000)
+        deadline = time.monotonic() + 5
+        while (after := state()) != before and time.monotonic() < deadline:
+            time.sleep(0.01)  # a thread that was joined is listed for a moment more
+        print(json.dumps([before == after, before, after, (memory() - middle) * 4]))
+        """,
+    )
+    assert found[0], found
+    assert found[3] <= 512, f"{found[3]} kB more after 3,000 starts"
+
+
+def test_a_tick_that_is_pending_at_stop_kills_nobody(native: Built) -> None:
+    """The former action is to end the process: an unlucky tick would."""
+    done = native.run(
+        "-c",
+        PRELUDE
+        + textwrap.dedent(
+            """
+            from plopi.collector import _sampler as s
+            stop = threading.Event()
+            def burn():
+                while not stop.is_set(): sum(range(1000))
+            workers = [threading.Thread(target=burn) for _ in range(3)]
+            for worker in workers: worker.start()
+            for _ in range(1500):
+                s.start(s.CPU_CLOCK | s.WALL_CLOCK, 1_000_000, 256, 1000, "/nowhere/", False, False)
+                s.take(); s.stop(); s.close()
+            stop.set()
+            for worker in workers: worker.join()
+            assert signal.getsignal(signal.SIGPROF) is signal.SIG_DFL
+            """
+        ),
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("ending", ["return", "raise", "exit", "os._exit", "exec", "threads", "daemon"])
+def test_the_program_ends_as_it_would_without(native: Built, ending: str) -> None:
+    source = """
+        import os, sys, threading, time
+        def burn():
+            end = time.monotonic() + 5
+            while time.monotonic() < end: sum(range(1000))
+        end = time.process_time() + 0.1
+        while time.process_time() < end: pass
+        """
+    endings = {
+        "return": ("pass", 0),
+        "raise": ("raise KeyError('x')", 1),
+        "exit": ("sys.exit(7)", 7),
+        "os._exit": ("os._exit(9)", 9),
+        "exec": ("os.execv(sys.executable, [sys.executable, '-c', 'sum(range(20000000))'])", 0),
+        "threads": ("threading.Thread(target=lambda: sum(range(5000000))).start()", 0),
+        "daemon": ("[threading.Thread(target=burn, daemon=True).start() for _ in range(3)]; time.sleep(0.2)", 0),
+    }
+    line, expected = endings[ending]
+    script = native.folder / f"ends-{ending}.py"
+    script.write_text(textwrap.dedent(source) + line + "\n")
+    for mode in ("cpu", "both"):
+        options = [
+            "--engine",
+            "native",
+            "--mode",
+            mode,
+            "--interval",
+            "1ms",
+            "--datadir",
+            native.seen(native.folder / "profiles"),
+        ]
+        done = native.run("-m", "plopi.collector", *options, native.seen(script))
+        assert done.returncode == expected, (done.returncode, done.stdout, done.stderr)
+        assert done.stdout == ""
+
+
+def test_a_forked_child_is_left_in_peace_and_can_profile_itself(native: Built) -> None:
+    found = run(
+        native,
+        """
+        def work():
+            statuses = []
+            for turn in range(6):
+                child = os.fork()
+                if child == 0:
+                    ok = not any(signal.getitimer(signal.ITIMER_PROF)) and signal.getsignal(signal.SIGPROF) is signal.SIG_DFL
+                    if turn % 2:
+                        ok = ok and shares(profiled(lambda: spin(0.2)).snapshot()).get("spin", 0) > 0.1
+                    os._exit(0 if ok else 1)
+                spin(0.05)
+                statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            return statuses
+        collector = Collector(interval=0.004, mode="both", engine="native")
+        collector.start(None)
+        statuses = work()
+        collector.stop()
+        print(json.dumps([statuses, shares(collector.snapshot())["spin"]]))
+        """,
+    )
+    assert found[0] == [0] * 6 and found[1] == pytest.approx(0.3, rel=0.2)
+
+
+def test_interrupted_system_calls_go_on_and_errno_stays(native: Built) -> None:
+    found = run(
+        native,
+        """
+        reader, writer = os.pipe()
+        got = []
+        def reads(): got.append(os.read(reader, 10))
+        def work():
+            thread = threading.Thread(target=reads); thread.start()
+            spin(0.3); time.sleep(0.2)
+            os.write(writer, b"x"); thread.join()
+        profiled(work, mode="both", interval=0.001)
+        print(json.dumps([got == [b"x"]]))
+        """,
+    )
+    assert found == [True]
+
+
+def test_code_objects_that_die_before_the_drain_keep_their_names(native: Built) -> None:
+    found = run(
+        native,
+        """
+        def work():
+            for n in range(40):
+                names = {"spin": spin}
+                source = f"def gone{n}():\\n    total = 0\\n    for i in range(200000): total += i\\ngone{n}()"
+                exec(compile(source, f"<gone{n}>", "exec"), names)
+                del names
+        sums = shares(profiled(work).snapshot())
+        print(json.dumps([sum(name.startswith("gone") for name in sums), sum(sums.values())]))
+        """,
+    )
+    assert found[0] >= 20
+
+
+# -- safety ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_storm_of_signals(native: Built, scenario: str) -> None:
+    """Short; ``python tests/native/stress.py 60`` is the long form."""
+    done = native.run(native.script("stress.py"), "0.8", scenario, PLOPI_ROOT=native.seen(native.folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="single-steps with x86's trap flag")
+def test_the_walk_is_safe_at_every_machine_instruction(native: Built) -> None:
+    """Short; ``python tests/native/stepping.py`` is the long form."""
+    done = native.run(native.script("stepping.py"), "25000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every instruction is safe" in done.stdout
