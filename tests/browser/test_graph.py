@@ -19,7 +19,8 @@ PLACES = """() => Object.fromEntries([...document.querySelectorAll('#graph .node
   const disc = node.querySelector('.disc');
   return [node.dataset.id, [disc.getAttribute('cx'), disc.getAttribute('cy'), disc.getAttribute('r')]];
 }))"""
-PICTURE = "() => document.querySelector('#graph .world').outerHTML + document.querySelector('#graph .labels').outerHTML"
+PICTURE = """() => [...document.querySelectorAll('#graph .world, #graph .labels')].map(layer => layer.outerHTML).join()
+  .replaceAll(/ tabindex="[^"]*"/g, '')"""
 TEXTS = """() => [...document.querySelectorAll('#graph .labels text')].filter(text => text.textContent).map(text => {
   const box = text.getBoundingClientRect();
   const {id, key} = text.parentNode.dataset;
