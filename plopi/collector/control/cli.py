@@ -210,7 +210,18 @@ def _parser() -> argparse.ArgumentParser:
             group.add_argument(*option.names, dest=option.field, action=argparse.BooleanOptionalAction, help=option.help)
     python = f"{sys.implementation.name} {sys.version.split()[0]}"
     parser.add_argument("-V", "--version", action="version", version=f"plopi {__version__} ({python})")
+    parser.add_argument("--doctor", action=_Doctor, help="say which engine a profile would be made with here, and why")
     return parser
+
+
+class _Doctor(argparse.Action):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(nargs=0, **settings)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from plopi.collector.doctor import report
+
+        parser.exit(0, "".join(f"{line}\n" for line in report()))
 
 
 def _typed(read: Callable[[str], Any]) -> Callable[[str], Any]:
