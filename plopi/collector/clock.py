@@ -1,7 +1,9 @@
 """Timers and signals, borrowed from the process and given back.
 
-Only the CPU timers are used: ITIMER_REAL and SIGALRM belong to the application. The handler stays installed when sampling stops (a
-tick may still be on its way, and the default action of these signals is to kill the process); it does nothing then, and exec resets it.
+Only the CPU timers are used: ITIMER_REAL and SIGALRM belong to the application. The handler stays installed when sampling
+stops (a
+tick may still be on its way, and the default action of these signals is to kill the process); it does nothing then, and exec
+resets it.
 """
 
 from __future__ import annotations

@@ -35,8 +35,10 @@ _active: Collector | None = None
 class Collector:
     """Samples this process.
 
-    ``interval`` is in seconds. ``mode``: ``cpu`` (Plop: ``prof``), ``wall`` (``real``), ``virtual`` or ``both``. ``engine``: ``auto``,
-    ``python`` or ``native``. At most ``max_stacks`` distinct stacks are kept, no deeper than ``max_depth``; ``threads=False`` samples
+    ``interval`` is in seconds. ``mode``: ``cpu`` (Plop: ``prof``), ``wall`` (``real``), ``virtual`` or ``both``. ``engine``:
+    ``auto``,
+    ``python`` or ``native``. At most ``max_stacks`` distinct stacks are kept, no deeper than ``max_depth``;
+    ``threads=False`` samples
     the main thread only. ``sink`` is told of new rows about once a second. ``on_fork_child`` is called in a forked child, where
     nothing is being sampled any more.
     """
@@ -112,7 +114,8 @@ class Collector:
     # -- start and stop ---------------------------------------------------------------------------------------------------------
 
     def start(self, duration: float | None = 30.0) -> None:
-        """Begin to sample, for ``duration`` seconds (None: until ``stop``). Works in any thread once ``plopi.install()`` was called
+        """Begin to sample, for ``duration`` seconds (None: until ``stop``). Works in any thread once ``plopi.install()`` was
+        called
         in the main thread; otherwise, outside the main thread, a helper thread takes the samples. AlreadyRunning if one runs."""
         if duration is not None and duration <= 0:
             raise UsageError(f"a duration of {duration!r} s cannot be had: choose a positive one, or None for no end")
@@ -138,7 +141,8 @@ class Collector:
                 raise
 
     def stop(self) -> None:
-        """Stop sampling and finish the sink. Returns when both are done, and never waits for a tick; does nothing when not running."""
+        """Stop sampling and finish the sink. Returns when both are done, and never waits for a tick; does nothing when not
+        running."""
         with self._lifecycle:
             if not self.running:
                 return
@@ -321,6 +325,10 @@ class Collector:
             notes.append(f"samples: {tally.ticks} from the timer, {tally.by_helper} from the helper thread")
         if not self.running and self._table.truncated:
             notes.append(f"{self._table.truncated} samples went to <truncated>: more than {self._max_stacks} distinct stacks")
+        if not self.running and self._plan.measures_cpu:
+            unseen = used - sum(self._rows.sample_weights[1]) - tally.cost_ns - self._helper_cost_ns
+            if unseen > max(used // 10, 5 * self._plan.interval_ns):
+                notes.append(f"{unseen / used:.0%} of the CPU time was spent where no sample fell, as in threads that soon ended")
         self._rows.describe(
             duration_ns=now - self._started,
             own_cost_ns=tally.cost_ns - tally.helper_cost_ns + self._helper_cost_ns,
@@ -374,7 +382,8 @@ class Collector:
 
 
 def install() -> None:
-    """Put plopi's signal handler in, from the main thread: ``Collector.start`` then works in any thread. It does nothing until then."""
+    """Put plopi's signal handler in, from the main thread: ``Collector.start`` then works in any thread. It does nothing
+    until then."""
     from plopi.collector.python_engine import install
 
     install()

@@ -1,7 +1,8 @@
 """What the process does that a running collector must know of: fork, exec, exit.
 
 ``os.register_at_fork`` and ``atexit`` know no way back, so both are told once per process, when the first collector starts, and
-ask then whether one is running. ``os.execv`` and ``os.execve`` (which every other ``os.exec*`` calls) are wrapped only while one is.
+ask then whether one is running. ``os.execv`` and ``os.execve`` (which every other ``os.exec*`` calls) are wrapped only while
+one is.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable
 from _thread import _count as thread_count
 from _thread import get_ident
+from collections.abc import Callable
 
 from plopi.collector import walk
 from plopi.collector.clock import Timer, in_main_thread, kernel_tick_ns
@@ -219,7 +219,8 @@ class PythonEngine:
 
 
 def install() -> None:
-    """Put plopi's handlers in from the main thread, so that ``start`` works from any thread afterwards. They do nothing until then."""
+    """Put plopi's handlers in from the main thread, so that ``start`` works from any thread afterwards. They do nothing
+    until then."""
     if not in_main_thread():
         return
     for mode in ("cpu", "virtual"):

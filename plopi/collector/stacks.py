@@ -1,6 +1,7 @@
 """The bounded table of stacks and weights.
 
-Sampling adds to *cells*: one per thread and distinct stack. A cell whose count leaves zero is put on the ``dirty`` queue; draining
+Sampling adds to *cells*: one per thread and distinct stack. A cell whose count leaves zero is put on the ``dirty`` queue;
+draining
 takes cells from that queue and moves their weights into a ``ProfileBuilder``. Adding and taking are straight lines of bytecode
 without a call between read and write, so neither side needs a lock: the signal handler may interrupt the drain anywhere.
 """
@@ -11,6 +12,7 @@ import threading
 from bisect import bisect_right
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 from plopi.model import GC_FUNCTION, NONE, TRUNCATED_FUNCTION, ProfileBuilder
 
@@ -21,18 +23,17 @@ OTHER_THREADS = "other threads"
 
 
 class Cell:
-    """Weights of one stack in one thread since the last drain. ``codes`` and ``lastis`` run leaf first.
+    """Weights of one stack in one thread since the last drain. ``chain``: code object and position by turns, leaf first.
 
     Made in a signal handler, where no Python function may be called: hence no ``__init__``.
     """
 
-    __slots__ = ("codes", "count", "cpu", "cut", "gc", "lastis", "record", "stack", "wall")
+    __slots__ = ("chain", "count", "cpu", "cut", "gc", "record", "stack", "wall")
     count: int
     cpu: int
     wall: int
     record: Record
-    codes: list[CodeType]
-    lastis: list[int]
+    chain: list[CodeType | int]
     gc: bool
     """The garbage collector ran on behalf of the leaf."""
     cut: bool
@@ -78,7 +79,7 @@ class Record:
     """Time in the garbage collector that was not filed yet."""
     gc_debt: int
     """Time filed under the garbage collector that the next samples must leave out."""
-    buckets: dict[tuple[int, ...], list[Cell]]
+    buckets: dict[tuple[object, ...], list[Cell]]
     overflow: Cell | None
     thread: int
     """Row in the builder, or -1."""
@@ -146,9 +147,9 @@ class StackTable:
 
     def _intern(self, rows: ProfileBuilder, cell: Cell) -> int:
         """The stack of a cell in the builder's tables, without plopi's own frames; NONE where nothing else is left."""
-        if not cell.codes:
+        if not cell.chain:
             return self._truncated(rows)
-        chain = own_frames_removed(cell.codes, cell.lastis)
+        chain = own_frames_removed(cell.chain)
         if not chain:
             return NONE
         stack = rows.stack_id(NONE, self._mark(rows, TRUNCATED_FUNCTION)) if cell.cut else NONE
@@ -195,12 +196,12 @@ _PASSES_ON = {
 """plopi's modules that call the application; what others of its modules call is plopi's own work."""
 
 
-def own_frames_removed(codes: list[CodeType], lastis: list[int]) -> list[tuple[CodeType, int]]:
+def own_frames_removed(leaf_first: list[Any]) -> list[tuple[CodeType, int]]:
     """Root-first chain of what the application called: plopi's frames are out, and so is what runs a script at the root.
 
     Empty where plopi itself was at work: writing a recording, answering a request.
     """
-    chain = list(zip(codes, lastis))[::-1]
+    chain = list(zip(leaf_first[::2], leaf_first[1::2]))[::-1]
     own = [code.co_filename.startswith(COLLECTOR_DIRECTORY) for code, _ in chain]
     if not any(own):
         return chain

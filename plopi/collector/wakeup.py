@@ -1,7 +1,9 @@
 """The application's wakeup file descriptor.
 
-Python's C-level handler writes a byte to it for every signal, ours too. An event loop that does not get round to reading would find
-it full, and the byte of a SIGTERM lost. So the handler asks before each sample whether there is room, and steps back where there is none.
+Python's C-level handler writes a byte to it for every signal, ours too. An event loop that does not get round to reading
+would find
+it full, and the byte of a SIGTERM lost. So the handler asks before each sample whether there is room, and steps back where
+there is none.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 from plopi.collector.clock import in_main_thread
-
 
 Question = Callable[[int], object]
 

@@ -1,6 +1,7 @@
 """Walking the stacks: the signal handler, and what the helper thread does in its stead.
 
-``on_tick`` is installed for good as the handler of a CPU timer's signal and does nothing while no sampler is at work. It runs between
+``on_tick`` is installed for good as the handler of a CPU timer's signal and does nothing while no sampler is at work. It
+runs between
 two bytecodes of the application, so it
 
 * calls no Python function: at the recursion limit of the application a call would raise RecursionError there;
@@ -9,10 +10,13 @@ two bytecodes of the application, so it
 * keeps no frame and no local variable alive beyond its end.
 
 **Weights.** A handler runs late where C code does not look for signals: all ticks of a long call are handled as one, at its end.
-Each tick stands for one interval of CPU time, and ticks that were pending all fell into the stretch that is seen now. How many they
-were follows from the CPU clocks: time since the last sample is added up in ``credit``, and whole intervals are taken from it, at least
+Each tick stands for one interval of CPU time, and ticks that were pending all fell into the stretch that is seen now. How
+many they
+were follows from the CPU clocks: time since the last sample is added up in ``credit``, and whole intervals are taken from
+it, at least
 one as a tick has arrived. Counting the time since the last sample itself would give the time *before* the first pending tick
-to the wrong place: a short call just before a long one would hardly ever be seen. The ticks are shared out among the threads in the
+to the wrong place: a short call just before a long one would hardly ever be seen. The ticks are shared out among the threads
+in the
 ratio of their own CPU clocks.
 """
 
@@ -28,6 +32,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from time import clock_gettime_ns, perf_counter_ns, process_time_ns, thread_time_ns
 from types import CodeType, FrameType
+from typing import Any
 
 from plopi.collector.stacks import Cell, Record, StackTable
 
@@ -38,6 +43,8 @@ ALWAYS_LOOK = 16
 STILL = 3
 """Looks without any CPU time after which a thread counts as still."""
 GC_STRIDE = 8
+CROWD = 16
+"""So many stacks that agree in depth and in the positions of their three innermost frames are told apart by all positions."""
 LOOK_AROUND = 8
 """While the main thread seems alone, others (made by C code, and so not counted) are looked for at one tick in so many."""
 READ_CLOCK = 4
@@ -63,9 +70,9 @@ def thread_clock(ident: int) -> int:
 class Sampler:
     """State of one sampling run. Plain attributes: the handler reads and writes them, nobody locks."""
 
-    __slots__ = (
-        "busy", "ticks", "codes", "lastis", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths", "gc_code",
-        "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
+    __slots__ = (  # noqa: RUF023  what the handler needs stands together
+        "busy", "ticks", "chain", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths",
+        "gc_code", "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
         "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
         "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_stride", "threads",
     )  # fmt: skip
@@ -79,9 +86,9 @@ class Sampler:
         self.threads = threads
         self.alone = 1 if threads else sys.maxsize
         """So many threads besides the main one mean that it is alone: the helper."""
-        self.depths = range(max_depth)
-        self.codes: list[CodeType] = [on_gc.__code__] * max_depth
-        self.lastis = [0] * max_depth
+        self.depths = range(0, 2 * max_depth, 2)
+        self.chain: list[CodeType | int] = [0] * (2 * max_depth + 6)
+        """Where the handler puts a stack: code object and position by turns, leaf first. Never longer, never shorter."""
         self.gc_code = on_gc.__code__
         self.main = threading.main_thread().ident or 0
         self.helper = -1
@@ -132,7 +139,7 @@ def interpreter_lister() -> Callable[[], list[object]] | None:
         if sys.version_info >= (3, 13):
             import _interpreters as module
         else:
-            import _xxsubinterpreters as module
+            import _xxsubinterpreters as module  # type: ignore[import-not-found]
     except ImportError:
         return None
     lister: Callable[[], list[object]] = module.list_all
@@ -154,14 +161,14 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         cpu = 0
         if signum:
             s.ticks = ticks = s.ticks + 1
-            codes, lastis = s.codes, s.lastis
+            chain = s.chain
             if s.has_room is not None and not s.has_room(0):
                 signal.setitimer(s.which, 0)
                 s.skipped_full = True
                 return
         else:
             ticks = 0
-            codes, lastis = s.codes[:], s.lastis[:]
+            chain = s.chain[:]
         mine = s.mine
         if ticks % LOOK_AROUND and thread_count() <= s.alone:
             if ticks % READ_CLOCK and begin - s.seen < s.soon_ns and not s.mixed:
@@ -175,7 +182,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         else:
             if s.interpreters is not None and len(s.interpreters()) > 1:
                 s.crowded = True
-                frames = {}
+                frames: dict[int, FrameType] = {}
             elif signum and s.alone > 1:
                 frames = {}
             elif _swap_gc and gc.isenabled():
@@ -210,7 +217,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     if process - s.process < still and s.passes % ALWAYS_LOOK:
                         break
                     s.process = process
-                for ident, top in frames.items():
+                for ident, innermost in frames.items():
                     record = records.get(ident)
                     now = -1
                     if record is not None:
@@ -237,7 +244,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     if used > still:
                         record.cpu = now
                         record.quiet = 0
-                        moved.append((record, top, used))
+                        moved.append((record, innermost, used))
                         total += used
                     else:
                         record.quiet += 1
@@ -258,6 +265,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
             s.credit -= worth
         s.seen = begin
 
+        top: Any
         for record, top, used in moved:
             weight = used * worth // total if total else worth
             if record.gc_debt:
@@ -266,21 +274,24 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 weight -= debt
             at = 0
             for at in s.depths:
-                codes[at] = top.f_code
-                lastis[at] = top.f_lasti
+                chain[at] = top.f_code
+                chain[at + 1] = top.f_lasti
                 top = top.f_back
                 if top is None:
                     break
-            if codes[0] is s.gc_code:
+            if chain[0] is s.gc_code:
                 continue  # a tick within plopi's own callback, which will file this time
-            at += 1
-            key = tuple(lastis[:at])
-            seen = codes[:at]
+            at += 2
+            seen = chain[:at]
+            key: tuple[object, ...] = (seen[1], seen[3], seen[5], at) if at > 5 else tuple(seen[1::2])
             found = None
             bucket = record.buckets.get(key)
+            if bucket is not None and len(bucket) >= CROWD:
+                key = tuple(seen[1::2])
+                bucket = record.buckets.get(key)
             if bucket is not None:
                 for cell in bucket:
-                    if cell.codes == seen:
+                    if cell.chain == seen:
                         found = cell
                         break
             if found is None:
@@ -288,7 +299,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 if table.cells < table.max_stacks:
                     table.cells += 1
                     found = Cell()
-                    found.codes, found.lastis = seen, key
+                    found.chain = seen
                     if bucket is None:
                         record.buckets[key] = [found]
                     else:
@@ -298,9 +309,9 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     found = record.overflow
                     if found is None:
                         found = record.overflow = Cell()
-                        found.codes, found.lastis = [], ()
+                        found.chain = []
                         found.count = -1
-                if found.codes is seen or found.count < 0:
+                if found.chain is seen or found.count < 0:
                     found.count = found.cpu = found.wall = 0
                     found.record = record
                     found.gc = False
@@ -354,36 +365,36 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
 
 def cell_of(s: Sampler, record: Record, frame: FrameType, in_gc: bool = False) -> Cell:
     """The cell of a thread's stack, made if need be. Not for the signal handler."""
-    codes, lastis = [], []
+    chain: list[CodeType | int] = []
     walked: FrameType | None = frame
     for _ in s.depths:
-        codes.append(walked.f_code)
-        lastis.append(walked.f_lasti)
-        walked = walked.f_back
         if walked is None:
             break
-    key = (-1, *lastis) if in_gc else tuple(lastis)
+        chain += (walked.f_code, walked.f_lasti)
+        walked = walked.f_back
+    key: tuple[object, ...] = (in_gc, *chain[1:6:2], len(chain))
     bucket = record.buckets.setdefault(key, [])
+    if len(bucket) >= CROWD:
+        bucket = record.buckets.setdefault((in_gc, *chain[1::2]), [])
     for cell in bucket:
-        if cell.codes == codes:
+        if cell.chain == chain:
             return cell
     table = s.table
     if table.cells >= table.max_stacks:
         table.truncated += 1
         if record.overflow is None:
-            record.overflow = _new_cell(record, [], (), False, False)
+            record.overflow = _new_cell(record, [], False, False)
         return record.overflow
     table.cells += 1
-    cell = _new_cell(record, codes, tuple(lastis), in_gc, walked is not None)
+    cell = _new_cell(record, chain, in_gc, walked is not None)
     bucket.append(cell)
     return cell
 
 
-def _new_cell(record: Record, codes: list[CodeType], lastis: tuple[int, ...], in_gc: bool, cut: bool) -> Cell:
+def _new_cell(record: Record, chain: list[CodeType | int], in_gc: bool, cut: bool) -> Cell:
     cell = Cell()
     cell.count = cell.cpu = cell.wall = 0
-    cell.record, cell.codes, cell.lastis = record, codes, lastis
-    cell.gc, cell.cut, cell.stack = in_gc, cut, None
+    cell.record, cell.chain, cell.gc, cell.cut, cell.stack = record, chain, in_gc, cut, None
     return cell
 
 
@@ -476,7 +487,8 @@ def settle_wall(s: Sampler) -> None:
 def on_gc(phase: str, info: dict[str, int]) -> None:
     """``gc.callbacks`` entry: time in the cyclic garbage collector, filed under whoever triggered it once it makes an interval.
 
-    The youngest generation is collected so often that reading the clock each time would be felt: one in ``GC_STRIDE`` stands for all.
+    The youngest generation is collected so often that reading the clock each time would be felt: one in ``GC_STRIDE`` stands
+    for all.
     """
     s = _sampler
     if s is None:

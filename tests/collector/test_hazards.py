@@ -1,3 +1,4 @@
+# ruff: noqa: E501  the programs in strings
 """What breaks a program that is being sampled, or makes a profile lie: each test says in its name what must not happen."""
 
 from __future__ import annotations
@@ -493,7 +494,8 @@ def test_threads_that_come_and_go_with_reused_idents(run):
         for _ in range(40):
             t = threading.Thread(target=job, name="job"); t.start(); t.join()
         c.stop()
-        answer(found=sum(v for k, v in by_thread(c.snapshot()).items() if k == "job"), errors=c._engine.tally.errors)
+        answer(found=by_thread(c.snapshot()).get("job", 0), errors=c._engine.tally.errors, notes=c.about.notes)
     """)
     assert ran.answer["errors"] == 0
-    assert 0.3 < ran.answer["found"] < 1.0
+    assert 0 < ran.answer["found"] < 0.9
+    assert ran.answer["found"] > 0.7 or any("where no sample fell" in note for note in ran.answer["notes"])
