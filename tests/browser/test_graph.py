@@ -190,6 +190,7 @@ def test_a_growing_recording_is_followed(viewer: Viewer, opened: Opener, growing
     page.wait_for_selector("#graph .node.is-selected")
     selected = page.get_attribute("#graph .node.is-selected", "data-id")
     before = page.evaluate(PLACES)
+    page.locator("#functions th.cum button").focus()
     growing.add(("main;serve;render", 900), ("main;serve;render;escape", 250))
     drawings = drawn(page, drawings)
     page.wait_for_function("n => document.querySelectorAll('#graph .node').length > n", arg=len(before))
@@ -201,6 +202,8 @@ def test_a_growing_recording_is_followed(viewer: Viewer, opened: Opener, growing
     assert page.get_attribute("#graph .node.is-selected", "data-id") == selected
     page.wait_for_function("() => document.querySelector('#details .figure b').textContent === '21%'")
     assert "growing" in page.inner_text("#facts")
+    page.wait_for_function("() => document.querySelectorAll('#functions tbody tr').length === 6")
+    assert page.evaluate("document.activeElement.dataset.focus") == "cum"
 
     page.keyboard.press("Escape")
     page.keyboard.press("p")

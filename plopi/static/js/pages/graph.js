@@ -55,6 +55,7 @@ class GraphPage {
     $("tools").append(themeButton(), h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() }, "?"));
     bindKeys(this.#keyActions());
     window.addEventListener("resize", () => this.#resized());
+    document.addEventListener("visibilitychange", () => this.#catchUp());
   }
 
   async start() {
@@ -108,14 +109,16 @@ class GraphPage {
     } catch (error) {
       if (error.name !== "AbortError") await this.#trouble(error);
     } finally {
-      if (this.loading === loading) this.#loaded();
+      if (this.loading === loading) {
+        this.loading = null;
+        this.#catchUp();
+      }
     }
   }
 
-  /** News that came while the server was being asked was kept back: asking anew at every piece could go on for ever. */
-  #loaded() {
-    this.loading = null;
-    if (!this.behind || this.paused) return;
+  /** News that came while the server was being asked, or while nobody looked, was kept back: asking at every piece could go on for ever. */
+  #catchUp() {
+    if (!this.behind || this.paused || this.loading || document.hidden) return;
     this.behind = false;
     this.#reload({ fresh: !this.scene });
   }
@@ -274,7 +277,7 @@ class GraphPage {
     const stale = this.payload && news.revision !== undefined && news.revision === this.payload.revision && news.status === this.profile?.status;
     if (this.paused || stale) return;
     if (news.poll && this.profile && this.profile.status !== "growing" && this.scene) return;
-    if (this.loading) this.behind = true;
+    if (this.loading || document.hidden) this.behind = true;
     else this.#reload({ fresh: !this.scene });
   }
 

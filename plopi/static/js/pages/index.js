@@ -3,7 +3,7 @@ import { Api, pageUrl } from "../api.js";
 import { age, bytes, count, duration, plural } from "../format.js";
 import { Live } from "../live.js";
 import { choice, integer, text, UrlState } from "../state.js";
-import { h, replace, typing } from "../ui/dom.js";
+import { h, keepingFocus, replace, typing } from "../ui/dom.js";
 import { emptyState } from "../ui/empty.js";
 import { statusChip } from "../ui/facts.js";
 import { helpSheet, INDEX_HELP } from "../ui/help.js";
@@ -46,12 +46,13 @@ class IndexPage {
   start() {
     this.load();
     new Live({ onNews: () => this.#news() });
+    document.addEventListener("visibilitychange", () => this.#loaded());
     setInterval(() => { if (this.answer && !document.hidden) this.#show(this.answer); }, AGE_MS);
   }
 
-  /** While an answer is awaited, news only says that one more will be needed: aborting at every piece could go on for ever. */
+  /** While an answer is awaited or nobody looks, news only says that one more will be needed: asking at every piece could go on for ever. */
   #news() {
-    if (this.asking) this.behind = true;
+    if (this.asking || document.hidden) this.behind = true;
     else this.load();
   }
 
@@ -69,13 +70,15 @@ class IndexPage {
       if (error.name === "AbortError") return;
       replace(document.getElementById("banner"), h("div", { class: "bad" }, error.message));
     } finally {
-      if (this.asking === asking) this.#loaded();
+      if (this.asking === asking) {
+        this.asking = null;
+        this.#loaded();
+      }
     }
   }
 
   #loaded() {
-    this.asking = null;
-    if (!this.behind) return;
+    if (!this.behind || document.hidden) return;
     this.behind = false;
     this.load();
   }
@@ -114,13 +117,11 @@ class IndexPage {
   }
 
   #rows(answer) {
-    const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
-    replace(this.body,
+    keepingFocus(this.body, () => replace(this.body,
       h("table", { class: "profiles" },
         h("thead", {}, h("tr", {}, COLUMNS.map((column) => this.#head(column)))),
         h("tbody", {}, answer.profiles.map((row) => this.#row(row)))),
-      this.#pager(answer));
-    if (focused) this.body.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+      this.#pager(answer)));
   }
 
   #head(column) {

@@ -40,7 +40,7 @@ export function showTrouble(element, message, actions) {
 }
 
 function closeButton(actions) {
-  return h("button", { class: "close", type: "button", title: "Let go of the selection (Esc)", "aria-label": "Let go of the selection", onclick: actions.close }, "✕");
+  return h("button", { class: "close", type: "button", "data-focus": "close", title: "Let go of the selection (Esc)", "aria-label": "Let go of the selection", onclick: actions.close }, "✕");
 }
 
 function figure(value, words) {
@@ -55,7 +55,7 @@ function related(title, kind, rows, all, { total, type }, actions) {
   if (!rows.length) return h("h3", { class: kind }, kind === "callers" ? "Nothing calls it: a root" : "It calls nothing that was seen");
   return [
     h("h3", { class: kind }, all > rows.length ? `${title} (${rows.length} of ${count(all)})` : title),
-    h("ul", { class: "rows" }, rows.map((row) => h("li", {}, h("button", { type: "button", title: `${row.name} ${origin(row)}`, onclick: () => actions.select(row.id) },
+    h("ul", { class: "rows" }, rows.map((row) => h("li", {}, h("button", { type: "button", title: `${row.name} ${origin(row)}`, "data-focus": `${kind} ${row.id}`, onclick: () => actions.select(row.id) },
       h("span", { class: "label-text" }, row.label), h("span", { class: "n", title: weight(row.weight, type.unit) }, row.exact === false ? `≤ ${share(row.weight, total)}` : share(row.weight, total)))))),
   ];
 }

@@ -35,3 +35,10 @@ export function replace(element, ...children) {
 export function typing(event) {
   return event.target instanceof Element && event.target.closest("input, select, textarea, [contenteditable]") !== null;
 }
+
+/** Redraws a part of the page; what had the focus there (by its data-focus) has it afterwards. */
+export function keepingFocus(container, redraw) {
+  const inside = container.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  redraw();
+  if (inside !== undefined) container.querySelector(`[data-focus="${CSS.escape(inside)}"]`)?.focus({ preventScroll: true });
+}

@@ -1,6 +1,6 @@
 /** The side panel: details of the selection above the function table; asks the server for both. */
 import { showEdge, showFunction, showTrouble } from "./details.js";
-import { replace } from "./dom.js";
+import { keepingFocus, replace } from "./dom.js";
 import { FunctionTable } from "./table.js";
 
 const ROWS = 100;
@@ -57,7 +57,7 @@ export class SidePanel {
     }
     const { type, thread } = this.page.state();
     await this.#ask("details", (signal) => this.api.function(this.profileId, selection.node, { type, thread }, signal),
-      (answer) => showFunction(this.details, answer, this.colours.has(selection.node), actions), (error) => showTrouble(this.details, error.message, actions));
+      (answer) => keepingFocus(this.details, () => showFunction(this.details, answer, this.colours.has(selection.node), actions)), (error) => showTrouble(this.details, error.message, actions));
   }
 
   #selected() {

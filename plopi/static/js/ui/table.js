@@ -1,6 +1,6 @@
 /** The function table: sorted, searched and paged by the server. */
 import { brief, count, origin, share, weight } from "../format.js";
-import { h, replace } from "./dom.js";
+import { h, keepingFocus, replace } from "./dom.js";
 
 const COLUMNS = [
   { key: "name", title: "Function", first: "asc" },
@@ -28,9 +28,9 @@ export class FunctionTable {
     const hasCalls = answer.rows.some((row) => row.calls !== null && row.calls !== undefined);
     const columns = COLUMNS.filter((column) => column.key !== "calls" || hasCalls);
     const top = this.scroll.scrollTop;
-    replace(this.scroll, answer.rows.length
-      ? h("table", {}, h("thead", {}, h("tr", {}, columns.map((column) => this.#head(column)))), h("tbody", {}, answer.rows.map((row) => this.#row(row, hasCalls))))
-      : h("p", { class: "none" }, state.q ? `No function or file has “${state.q}” in its name.` : "No functions."));
+    const rows = () => h("table", {}, h("thead", {}, h("tr", {}, columns.map((column) => this.#head(column)))), h("tbody", {}, answer.rows.map((row) => this.#row(row, hasCalls))));
+    const none = () => h("p", { class: "none" }, state.q ? `No function or file has “${state.q}” in its name.` : "No functions.");
+    keepingFocus(this.scroll, () => replace(this.scroll, answer.rows.length ? rows() : none()));
     this.scroll.scrollTop = top;
     this.#pages();
   }
@@ -54,7 +54,7 @@ export class FunctionTable {
     const active = this.state.sort === column.key;
     const order = active && this.state.order === column.first ? (column.first === "desc" ? "asc" : "desc") : column.first;
     return h("th", { class: `${column.number ? "n " : ""}${column.key}`, "aria-sort": active ? (this.state.order === "asc" ? "ascending" : "descending") : null, scope: "col" },
-      h("button", { type: "button", onclick: () => this.actions.sort(column.key, order) }, column.title, active ? (this.state.order === "asc" ? " ▴" : " ▾") : null));
+      h("button", { type: "button", "data-focus": column.key, onclick: () => this.actions.sort(column.key, order) }, column.title, active ? (this.state.order === "asc" ? " ▴" : " ▾") : null));
   }
 
   #row(row, hasCalls) {
@@ -62,7 +62,7 @@ export class FunctionTable {
     const drawn = this.colours.has(row.id);
     const title = `${row.name}\n${origin(row)}${drawn ? "" : "\nnot in the picture"}`;
     return h("tr", { "data-id": row.id, "aria-selected": String(this.state.select === `${row.id}`), onclick: () => this.actions.select(row.id) },
-      h("td", { title }, h("span", { class: dotClass(this.colours, row.id) }), h("button", { type: "button", class: "row-name", onclick: (event) => { event.stopPropagation(); this.actions.select(row.id); } }, row.label)),
+      h("td", { title }, h("span", { class: dotClass(this.colours, row.id) }), h("button", { type: "button", class: "row-name", "data-focus": `row ${row.id}`, onclick: (event) => { event.stopPropagation(); this.actions.select(row.id); } }, row.label)),
       h("td", { class: "n", title: weight(row.self, type.unit) }, share(row.self, total)),
       h("td", { class: "n", title: weight(row.cum, type.unit) }, share(row.cum, total)),
       hasCalls ? h("td", { class: "n", title: count(row.calls) }, brief(row.calls)) : null);
