@@ -32,7 +32,17 @@ for (const kind of ["layered", "force"]) {
   });
 
   test(`${kind}: labels overlap neither each other nor a circle, and stay in the window; nearly all have room`, () => {
-    const circles = nodes.map((node) => ({ id: node.id, x: node.x, y: node.y, r: Math.max(node.r, RING), importance: node.r, sizes: [{ width: node.labelWidth, height: 27 }, { width: node.labelWidth, height: 15 }] }));
+    const circles = nodes.map((node) => ({
+      id: node.id,
+      x: node.x,
+      y: node.y,
+      r: Math.max(node.r, RING),
+      importance: node.r,
+      sizes: [
+        { width: node.labelWidth, height: 27 },
+        { width: node.labelWidth, height: 15 },
+      ],
+    }));
     const arrows = edges.map((edge) => ({ points: routes.get(`${edge.caller}>${edge.callee}`).points, width: edge.width }));
     const bounds = { x0: 0, y0: 0, x1: SIZE.width, y1: SIZE.height };
     const places = [...placeLabels(circles, arrows, bounds).values()];
@@ -46,20 +56,40 @@ for (const kind of ["layered", "force"]) {
 }
 
 test("two functions that call each other have two arrows apart", () => {
-  const nodes = [{ id: 1, x: 100, y: 100, r: 10 }, { id: 2, x: 300, y: 100, r: 10 }];
-  const routes = routeEdges(nodes, [{ caller: 1, callee: 2, width: 6 }, { caller: 2, callee: 1, width: 4 }]);
+  const nodes = [
+    { id: 1, x: 100, y: 100, r: 10 },
+    { id: 2, x: 300, y: 100, r: 10 },
+  ];
+  const routes = routeEdges(nodes, [
+    { caller: 1, callee: 2, width: 6 },
+    { caller: 2, callee: 1, width: 4 },
+  ]);
   const middle = (key) => routes.get(key).points[Math.floor(routes.get(key).points.length / 2)][1];
   assert.ok(Math.abs(middle("1>2") - middle("2>1")) > 5 + 3);
 });
 
 test("an arrow bends around a circle in its way", () => {
-  const nodes = [{ id: 1, x: 0, y: 0, r: 5 }, { id: 2, x: 200, y: 0, r: 5 }, { id: 3, x: 100, y: 0, r: 12 }];
+  const nodes = [
+    { id: 1, x: 0, y: 0, r: 5 },
+    { id: 2, x: 200, y: 0, r: 5 },
+    { id: 3, x: 100, y: 0, r: 12 },
+  ];
   const { points } = routeEdges(nodes, [{ caller: 1, callee: 2, width: 2 }]).get("1>2");
   assert.ok(points.every(([x, y]) => Math.hypot(x - 100, y) > 13));
 });
 
 test("the most important label is placed first, on the right, whole", () => {
-  const circle = (id, importance) => ({ id, x: 150 + id, y: 50, r: 5, importance, sizes: [{ width: 60, height: 27 }, { width: 60, height: 15 }] });
+  const circle = (id, importance) => ({
+    id,
+    x: 150 + id,
+    y: 50,
+    r: 5,
+    importance,
+    sizes: [
+      { width: 60, height: 27 },
+      { width: 60, height: 15 },
+    ],
+  });
   const places = placeLabels([circle(0, 1), circle(1, 2)], [], { x0: 0, y0: 0, x1: 300, y1: 100 });
   assert.equal(places.get(1).side, "right");
   assert.equal(places.get(1).level, 0);
@@ -79,9 +109,20 @@ test("a loop touches its circle at both ends and turns away from arrows", () => 
 });
 
 test("the shaft ends a head's length before the tip", () => {
-  const { points, end } = shaftOf([[0, 0], [10, 0], [20, 0]], 7);
+  const { points, end } = shaftOf(
+    [
+      [0, 0],
+      [10, 0],
+      [20, 0],
+    ],
+    7,
+  );
   assert.deepEqual(end, [13, 0]);
-  assert.deepEqual(points, [[0, 0], [10, 0], [13, 0]]);
+  assert.deepEqual(points, [
+    [0, 0],
+    [10, 0],
+    [13, 0],
+  ]);
 });
 
 test("length of a line within a rectangle", () => {

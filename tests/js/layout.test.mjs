@@ -23,7 +23,10 @@ for (const name of PAYLOADS) {
       for (const { id, r } of asked.nodes) {
         const { x, y } = places.get(id);
         const radius = Math.max(r, RING);
-        assert.ok(x - radius >= 0 && x + radius <= SIZE.width && y - radius >= 0 && y + radius <= SIZE.height, `${id} at ${x},${y} r ${radius}`);
+        assert.ok(
+          x - radius >= 0 && x + radius <= SIZE.width && y - radius >= 0 && y + radius <= SIZE.height,
+          `${id} at ${x},${y} r ${radius}`,
+        );
       }
     });
 
@@ -82,13 +85,21 @@ for (const kind of KINDS) {
   test(`growth, ${kind}: who was there stays, newcomers stand near who calls them`, () => {
     const payload = real("pylint-pstats");
     const gone = new Set(payload.nodes.slice(-6).map((node) => node.id));
-    const before = { ...payload, nodes: payload.nodes.filter((node) => !gone.has(node.id)), edges: payload.edges.filter((edge) => !gone.has(edge.caller) && !gone.has(edge.callee)) };
+    const before = {
+      ...payload,
+      nodes: payload.nodes.filter((node) => !gone.has(node.id)),
+      edges: payload.edges.filter((edge) => !gone.has(edge.caller) && !gone.has(edge.callee)),
+    };
     const first = layout(request(before, kind));
     const grown = placesOf(layout(request(payload, kind, SIZE, first.positions)));
     for (const [id, x, y] of first.positions) assert.deepEqual(grown.get(id), { x, y });
     for (const id of gone) {
-      const friends = payload.edges.filter((edge) => edge.callee === id || edge.caller === id).map((edge) => (edge.callee === id ? edge.caller : edge.callee));
-      const nearest = Math.min(...friends.map((friend) => Math.hypot(grown.get(friend).x - grown.get(id).x, grown.get(friend).y - grown.get(id).y)));
+      const friends = payload.edges
+        .filter((edge) => edge.callee === id || edge.caller === id)
+        .map((edge) => (edge.callee === id ? edge.caller : edge.callee));
+      const nearest = Math.min(
+        ...friends.map((friend) => Math.hypot(grown.get(friend).x - grown.get(id).x, grown.get(friend).y - grown.get(id).y)),
+      );
       assert.ok(nearest < 0.4 * SIZE.width, `${id} stands ${nearest} px from its nearest friend`);
     }
   });
@@ -99,13 +110,24 @@ test("one function, none, and a function that only calls itself", () => {
   for (const kind of KINDS) {
     assert.equal(layout(request(alone, kind)).positions.length, 2);
     assert.deepEqual(layout(request({ ...alone, nodes: [] }, kind)).positions, []);
-    const loop = { ...alone, nodes: alone.nodes.slice(0, 1), edges: [{ caller: 0, callee: 0, weight: 1, residual: false, wrappers: [] }] };
+    const loop = {
+      ...alone,
+      nodes: alone.nodes.slice(0, 1),
+      edges: [{ caller: 0, callee: 0, weight: 1, residual: false, wrappers: [] }],
+    };
     assert.equal(layout(request(loop, kind)).positions.length, 1);
   }
 });
 
 test("300 functions are laid out in seconds", () => {
-  const nodes = Array.from({ length: 300 }, (_, id) => ({ id, label: `function_${id}`, self: (id * 7919) % 1000, cum: 1000, depth: Math.log2(id + 1), root: id === 0 }));
+  const nodes = Array.from({ length: 300 }, (_, id) => ({
+    id,
+    label: `function_${id}`,
+    self: (id * 7919) % 1000,
+    cum: 1000,
+    depth: Math.log2(id + 1),
+    root: id === 0,
+  }));
   const edges = nodes.slice(1).map(({ id }) => ({ caller: Math.floor((id - 1) / 2), callee: id, weight: 1000 - id }));
   const start = process.cpuUsage();
   const result = layout(request({ nodes, edges, total: 150000 }, "force"));
@@ -119,14 +141,32 @@ test("areas and widths are proportional to the numbers, whatever they are", () =
   const { radius, width } = makeScales(payload, SIZE);
   const [first] = payload.nodes.filter((node) => node.self > 0);
   for (const node of payload.nodes) {
-    assert.ok(Math.abs(radius(node.self) ** 2 * first.self - radius(first.self) ** 2 * node.self) <= 1e-9 * radius(first.self) ** 2 * Math.max(1, node.self));
+    assert.ok(
+      Math.abs(radius(node.self) ** 2 * first.self - radius(first.self) ** 2 * node.self) <=
+        1e-9 * radius(first.self) ** 2 * Math.max(1, node.self),
+    );
   }
   const [heaviest] = payload.edges;
-  for (const edge of payload.edges) assert.ok(Math.abs(width(edge.weight) / edge.weight - width(heaviest.weight) / heaviest.weight) < 1e-12);
+  for (const edge of payload.edges)
+    assert.ok(Math.abs(width(edge.weight) / edge.weight - width(heaviest.weight) / heaviest.weight) < 1e-12);
   assert.equal(radius(0), 0);
 });
 
 test("isotonic regression keeps order and moves least", () => {
-  assert.deepEqual(isotonic([{ at: 1, pull: 1 }, { at: 3, pull: 1 }, { at: 2, pull: 1 }, { at: 9, pull: 1 }]), [1, 2.5, 2.5, 9]);
-  assert.deepEqual(isotonic([{ at: 4, pull: 3 }, { at: 0, pull: 1 }]), [3, 3]);
+  assert.deepEqual(
+    isotonic([
+      { at: 1, pull: 1 },
+      { at: 3, pull: 1 },
+      { at: 2, pull: 1 },
+      { at: 9, pull: 1 },
+    ]),
+    [1, 2.5, 2.5, 9],
+  );
+  assert.deepEqual(
+    isotonic([
+      { at: 4, pull: 3 },
+      { at: 0, pull: 1 },
+    ]),
+    [3, 3],
+  );
 });

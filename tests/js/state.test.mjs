@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UrlState, choice, integer, numbers, parse, positions, serialise, text } from "../../plopi/static/js/state.js";
 
-const KEYS = { q: text(), layout: choice(["layered", "force"]), nodes: integer(null, 5, 300), view: numbers(3), moved: positions(), select: text() };
+const KEYS = {
+  q: text(),
+  layout: choice(["layered", "force"]),
+  nodes: integer(null, 5, 300),
+  view: numbers(3),
+  moved: positions(),
+  select: text(),
+};
 
 test("an empty query is the fallback, and the fallback writes nothing", () => {
   const state = parse("", KEYS);
@@ -11,7 +18,17 @@ test("an empty query is the fallback, and the fallback writes nothing", () => {
 });
 
 test("what is written is read back", () => {
-  const state = { q: "a&b=ü <i>", layout: "force", nodes: 60, view: [1.5, 320.25, -7], moved: new Map([[3, [1, 2.5]], [40, [100, 0]]]), select: "3>40" };
+  const state = {
+    q: "a&b=ü <i>",
+    layout: "force",
+    nodes: 60,
+    view: [1.5, 320.25, -7],
+    moved: new Map([
+      [3, [1, 2.5]],
+      [40, [100, 0]],
+    ]),
+    select: "3>40",
+  };
   const search = serialise(state, KEYS);
   assert.deepEqual(parse(search, KEYS), state);
   assert.match(search, /moved=3:1,2.5;40:100,0&select=3>40$/);
@@ -30,11 +47,21 @@ function host(search) {
   const self = {
     location: { pathname: "/p/x/graph", search },
     history: {
-      pushState: (_, __, url) => { entries.push(self.location.search = url.slice("/p/x/graph".length)); },
-      replaceState: (_, __, url) => { entries[entries.length - 1] = self.location.search = url.slice("/p/x/graph".length); },
+      pushState: (_, __, url) => {
+        entries.push((self.location.search = url.slice("/p/x/graph".length)));
+      },
+      replaceState: (_, __, url) => {
+        entries[entries.length - 1] = self.location.search = url.slice("/p/x/graph".length);
+      },
     },
-    addEventListener: (_, heard) => { listener = heard; },
-    back: () => { entries.pop(); self.location.search = entries.at(-1); listener(); },
+    addEventListener: (_, heard) => {
+      listener = heard;
+    },
+    back: () => {
+      entries.pop();
+      self.location.search = entries.at(-1);
+      listener();
+    },
     entries,
   };
   return self;

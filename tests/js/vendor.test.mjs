@@ -7,21 +7,38 @@ import { test } from "node:test";
 const STATIC = new URL("../../plopi/static/", import.meta.url);
 
 test("every vendored script has a row with its hash, and a licence", () => {
-  const rows = [...readFileSync(new URL("vendor/README.md", STATIC), "utf8").matchAll(/^\| `([^`]+)` \|.*?`([^`]+LICENSE)`.*`([0-9a-f]{64})` \|$/gm)];
+  const rows = [
+    ...readFileSync(new URL("vendor/README.md", STATIC), "utf8").matchAll(
+      /^\| `([^`]+)` \|.*?`([^`]+LICENSE)`.*`([0-9a-f]{64})` \|$/gm,
+    ),
+  ];
   const scripts = readdirSync(new URL("vendor/", STATIC)).filter((name) => /\.m?js$/.test(name));
   assert.deepEqual(rows.map(([, file]) => file).sort(), scripts.sort());
   for (const [, file, licence, hash] of rows) {
-    assert.equal(createHash("sha256").update(readFileSync(new URL(`vendor/${file}`, STATIC))).digest("hex"), hash, file);
+    assert.equal(
+      createHash("sha256")
+        .update(readFileSync(new URL(`vendor/${file}`, STATIC)))
+        .digest("hex"),
+      hash,
+      file,
+    );
     assert.ok(statSync(new URL(`vendor/${licence}`, STATIC)).size > 300);
   }
 });
 
-const own = (folder) => readdirSync(new URL(folder, STATIC), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? own(`${folder}${entry.name}/`) : [`${folder}${entry.name}`]));
+const own = (folder) =>
+  readdirSync(new URL(folder, STATIC), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? own(`${folder}${entry.name}/`) : [`${folder}${entry.name}`],
+  );
 
 test("our scripts never make markup or code from text", () => {
   for (const file of own("js/")) {
     const source = readFileSync(new URL(file, STATIC), "utf8");
-    assert.doesNotMatch(source, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function\(|DOMParser|setAttribute\("style"/, file);
+    assert.doesNotMatch(
+      source,
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function\(|DOMParser|setAttribute\("style"/,
+      file,
+    );
   }
 });
 

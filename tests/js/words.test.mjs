@@ -8,16 +8,70 @@ import { leftOutWords, noteLines, warningLines } from "../../plopi/static/js/ui/
 import { roundBelow } from "../../plopi/static/js/ui/legend.js";
 import { drawn } from "./payloads.mjs";
 
-const table = (name, f, rows) => test(name, () => { for (const [input, output] of rows) assert.equal(f(...[input].flat()), output); });
+const table = (name, f, rows) =>
+  test(name, () => {
+    for (const [input, output] of rows) assert.equal(f(...[input].flat()), output);
+  });
 
-table("duration", duration, [[0, "0 ns"], [950, "950 ns"], [1500, "1.50 µs"], [34e6, "34.0 ms"], [999e6, "999 ms"], [1e9, "1.00 s"], [59.4e9, "59.4 s"], [61e9, "1 min 1 s"], [120e9, "2 min"], [7500e9, "2 h 5 min"], [[null], ""]]);
-table("share", share, [[[0, 10], "0%"], [[1, 3000], "<0.1%"], [[1, 300], "0.3%"], [[31, 1000], "3.1%"], [[1, 3], "33%"], [[994, 1000], "99.4%"], [[10, 10], "100%"], [[5, 0], "0%"]]);
-table("bytes", bytes, [[0, "0 B"], [999, "999 B"], [1000, "1.00 kB"], [123456789, "123 MB"], [[null], ""]]);
-table("brief counts", brief, [[999999, "999,999"], [2821000, "2.82 M"], [3e9, "3.00 G"], [[null], ""]]);
-table("plural", plural, [[[1, "wrapper"], "1 wrapper"], [[1234, "wrapper"], "1,234 wrappers"]]);
-table("weight", weight, [[[2e9, "nanoseconds"], "2.00 s"], [[1234, "count"], "1,234"], [[5e6, "bytes"], "5.00 MB"], [[3, "pages"], "3 pages"]]);
-table("age", age, [[[1e18, 1e12 + 59e3], "59 s"], [[1e18, 1e12 + 3600e3], "1 h"], [[1e18, 1e12 + 50 * 3600e3], "2 d"], [[1e18, 0], "0 s"]]);
-table("round values of the legend", roundBelow, [[0.068, 0.05], [0.2, 0.2], [0.99, 0.5], [1, 1], [0, 0]]);
+table("duration", duration, [
+  [0, "0 ns"],
+  [950, "950 ns"],
+  [1500, "1.50 µs"],
+  [34e6, "34.0 ms"],
+  [999e6, "999 ms"],
+  [1e9, "1.00 s"],
+  [59.4e9, "59.4 s"],
+  [61e9, "1 min 1 s"],
+  [120e9, "2 min"],
+  [7500e9, "2 h 5 min"],
+  [[null], ""],
+]);
+table("share", share, [
+  [[0, 10], "0%"],
+  [[1, 3000], "<0.1%"],
+  [[1, 300], "0.3%"],
+  [[31, 1000], "3.1%"],
+  [[1, 3], "33%"],
+  [[994, 1000], "99.4%"],
+  [[10, 10], "100%"],
+  [[5, 0], "0%"],
+]);
+table("bytes", bytes, [
+  [0, "0 B"],
+  [999, "999 B"],
+  [1000, "1.00 kB"],
+  [123456789, "123 MB"],
+  [[null], ""],
+]);
+table("brief counts", brief, [
+  [999999, "999,999"],
+  [2821000, "2.82 M"],
+  [3e9, "3.00 G"],
+  [[null], ""],
+]);
+table("plural", plural, [
+  [[1, "wrapper"], "1 wrapper"],
+  [[1234, "wrapper"], "1,234 wrappers"],
+]);
+table("weight", weight, [
+  [[2e9, "nanoseconds"], "2.00 s"],
+  [[1234, "count"], "1,234"],
+  [[5e6, "bytes"], "5.00 MB"],
+  [[3, "pages"], "3 pages"],
+]);
+table("age", age, [
+  [[1e18, 1e12 + 59e3], "59 s"],
+  [[1e18, 1e12 + 3600e3], "1 h"],
+  [[1e18, 1e12 + 50 * 3600e3], "2 d"],
+  [[1e18, 0], "0 s"],
+]);
+table("round values of the legend", roundBelow, [
+  [0.068, 0.05],
+  [0.2, 0.2],
+  [0.99, 0.5],
+  [1, 1],
+  [0, 0],
+]);
 test("count groups thousands", () => assert.equal(count(1234567), "1,234,567"));
 
 test("a name is shortened in the middle, to what fits", () => {
@@ -66,9 +120,25 @@ test("a profile that is still read is asked for again, with its progress told", 
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  assert.equal(await whenReady(ask, (pending) => told.push(pending.done), undefined, async () => {}), "ready");
+  assert.equal(
+    await whenReady(
+      ask,
+      (pending) => told.push(pending.done),
+      undefined,
+      async () => {},
+    ),
+    "ready",
+  );
   assert.deepEqual(told, [1, 0]);
-  await assert.rejects(whenReady(async () => { throw new ApiError("gone", 404); }, () => {}), { status: 404 });
+  await assert.rejects(
+    whenReady(
+      async () => {
+        throw new ApiError("gone", 404);
+      },
+      () => {},
+    ),
+    { status: 404 },
+  );
 });
 
 test("where a function is from", () => {

@@ -60,8 +60,13 @@ export class Api {
     }
     const body = await answer.json().catch(() => null);
     if (answer.ok && body?.v === VERSION) return body;
-    if (answer.ok) throw new ApiError(`The viewer speaks wire format ${body?.v ?? "?"}, this page ${VERSION}: reload the page.`, 0);
-    throw new ApiError(body?.error?.message ?? `The viewer answered ${answer.status} ${answer.statusText}`, answer.status, body?.pending ?? null);
+    if (answer.ok)
+      throw new ApiError(`The viewer speaks wire format ${body?.v ?? "?"}, this page ${VERSION}: reload the page.`, 0);
+    throw new ApiError(
+      body?.error?.message ?? `The viewer answered ${answer.status} ${answer.statusText}`,
+      answer.status,
+      body?.pending ?? null,
+    );
   }
 }
 

@@ -52,7 +52,11 @@ export function share(part, whole) {
   const percent = (100 * part) / whole;
   if (percent === 0) return "0%";
   if (percent < 0.1) return "<0.1%";
-  return percent >= 99.95 ? `${Math.round(percent)}%` : percent >= 10 ? `${percent.toFixed(percent >= 99 ? 1 : 0)}%` : `${percent.toFixed(1)}%`;
+  return percent >= 99.95
+    ? `${Math.round(percent)}%`
+    : percent >= 10
+      ? `${percent.toFixed(percent >= 99 ? 1 : 0)}%`
+      : `${percent.toFixed(1)}%`;
 }
 
 export function bytes(value) {

@@ -4,7 +4,11 @@
  */
 
 /** Kinds of keys: read a string (or null) into a value, write it back (null: leave it out). */
-export const text = (fallback = "") => ({ fallback, read: (raw) => raw, write: (value) => (value === fallback ? null : String(value)) });
+export const text = (fallback = "") => ({
+  fallback,
+  read: (raw) => raw,
+  write: (value) => (value === fallback ? null : String(value)),
+});
 
 export const choice = (options, fallback = options[0]) => ({
   fallback,
@@ -52,10 +56,12 @@ function readPositions(raw) {
 /** Query string -> state: every declared key, with its fallback where absent. */
 export function parse(search, keys) {
   const query = new URLSearchParams(search);
-  return Object.fromEntries(Object.entries(keys).map(([name, kind]) => {
-    const raw = query.get(name);
-    return [name, raw === null ? kind.fallback : (kind.read(raw) ?? kind.fallback)];
-  }));
+  return Object.fromEntries(
+    Object.entries(keys).map(([name, kind]) => {
+      const raw = query.get(name);
+      return [name, raw === null ? kind.fallback : (kind.read(raw) ?? kind.fallback)];
+    }),
+  );
 }
 
 /** State -> query string ("" or "?..."), keys in declared order, only what differs from the fallback. */
@@ -107,5 +113,9 @@ export class UrlState {
 }
 
 function changedKeys(old, now, keys) {
-  return new Set(Object.entries(keys).filter(([name, kind]) => kind.write(old[name]) !== kind.write(now[name])).map(([name]) => name));
+  return new Set(
+    Object.entries(keys)
+      .filter(([name, kind]) => kind.write(old[name]) !== kind.write(now[name]))
+      .map(([name]) => name),
+  );
 }

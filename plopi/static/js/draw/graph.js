@@ -36,7 +36,10 @@ export class GraphView {
     this.world.append(this.edgeLayer, this.nodeLayer);
     svg.append(gcPattern(), this.world, this.labelLayer);
     this.handlers = {
-      pickEdge: (key, event) => { event.stopPropagation(); events.pickEdge(key); },
+      pickEdge: (key, event) => {
+        event.stopPropagation();
+        events.pickEdge(key);
+      },
       enterNode: (id, event) => this.#hover("node", id, event),
       enterEdge: (key, event) => this.#hover("edge", key, event),
       leave: () => this.#unhover(),
@@ -48,7 +51,9 @@ export class GraphView {
     this.labels = new Labels(this.labelLayer, this.handlers);
     this.#bindZoom();
     this.#bindDrag();
-    svg.addEventListener("click", (event) => { if (event.target === svg) events.background(); });
+    svg.addEventListener("click", (event) => {
+      if (event.target === svg) events.background();
+    });
   }
 
   /**
@@ -68,7 +73,11 @@ export class GraphView {
       this.#placeLabels();
     } else {
       this.labels.places.size && this.#placeLabels();
-      this.stop = tween(ANIMATION_MS, (t) => this.#draw(between(from, widths, scene, t)), () => this.#placeLabels());
+      this.stop = tween(
+        ANIMATION_MS,
+        (t) => this.#draw(between(from, widths, scene, t)),
+        () => this.#placeLabels(),
+      );
     }
     this.#mark();
   }
@@ -137,7 +146,11 @@ export class GraphView {
 
   #viewOf({ k, x, y }) {
     if (Math.abs(k - 1) < 1e-6 && Math.abs(x) < 0.5 && Math.abs(y) < 0.5) return null;
-    return [k, ((this.pane.width / 2 - x) / k - this.offset.x) / this.base, ((this.pane.height / 2 - y) / k - this.offset.y) / this.base];
+    return [
+      k,
+      ((this.pane.width / 2 - x) / k - this.offset.x) / this.base,
+      ((this.pane.height / 2 - y) / k - this.offset.y) / this.base,
+    ];
   }
 
   #bindZoom() {
@@ -145,12 +158,20 @@ export class GraphView {
     this.zoom = d3
       .zoom()
       .scaleExtent(ZOOM_RANGE)
-      .extent(() => [[0, 0], [this.pane?.width ?? 1, this.pane?.height ?? 1]])
+      .extent(() => [
+        [0, 0],
+        [this.pane?.width ?? 1, this.pane?.height ?? 1],
+      ])
       .filter((event) => !event.button && !(event.type === "dblclick"))
       .on("zoom", () => this.#apply())
-      .on("end", () => { if (!this.quiet) this.events.viewed(this.#viewOf(this.transform)); });
+      .on("end", () => {
+        if (!this.quiet) this.events.viewed(this.#viewOf(this.transform));
+      });
     d3.select(this.svg).call(this.zoom).on("dblclick.zoom", null);
-    this.svg.addEventListener("dblclick", () => { this.setView(null); this.events.viewed(null); });
+    this.svg.addEventListener("dblclick", () => {
+      this.setView(null);
+      this.events.viewed(null);
+    });
   }
 
   #bindDrag() {
@@ -159,7 +180,9 @@ export class GraphView {
       .drag()
       .clickDistance(4)
       .container(() => this.svg)
-      .on("start", (event, id) => { start = { id, x: event.x, y: event.y, moved: false }; })
+      .on("start", (event, id) => {
+        start = { id, x: event.x, y: event.y, moved: false };
+      })
       .on("drag", (event, id) => {
         if (!start.moved && Math.hypot(event.x - start.x, event.y - start.y) < 4) return;
         start.moved = true;
@@ -191,18 +214,35 @@ export class GraphView {
   /** Makes and drops elements so that there is one group per node and edge; heavy arrows lie under light ones. */
   #join() {
     const { nodes, edges } = this.scene;
-    joinLayer(this.edges, this.edgeLayer, edges, (item) => item.key, (item) => makeEdge(item, this.handlers));
-    joinLayer(this.nodes, this.nodeLayer, nodes, (item) => item.id, (item) => {
-      const made = makeNode(item, this.handlers);
-      d3.select(made.group).datum(item.id).call(this.drag);
-      return made;
-    });
+    joinLayer(
+      this.edges,
+      this.edgeLayer,
+      edges,
+      (item) => item.key,
+      (item) => makeEdge(item, this.handlers),
+    );
+    joinLayer(
+      this.nodes,
+      this.nodeLayer,
+      nodes,
+      (item) => item.id,
+      (item) => {
+        const made = makeNode(item, this.handlers);
+        d3.select(made.group).datum(item.id).call(this.drag);
+        return made;
+      },
+    );
     const current = nodes.find((item) => this.nodes.get(item.id).group.tabIndex === 0) ?? nodes[0];
     if (current) this.nodes.get(current.id).group.setAttribute("tabindex", "0");
   }
 
   #draw(scene) {
-    this.routes = routeEdges(scene.nodes, scene.edges.map((item) => ({ ...item.edge, width: item.width })), this.bends, { x0: 2, y0: 2, x1: scene.size.width - 2, y1: scene.size.height - 2 });
+    this.routes = routeEdges(
+      scene.nodes,
+      scene.edges.map((item) => ({ ...item.edge, width: item.width })),
+      this.bends,
+      { x0: 2, y0: 2, x1: scene.size.width - 2, y1: scene.size.height - 2 },
+    );
     for (const item of scene.edges) {
       const route = this.routes.get(item.key);
       if (route) drawEdge(this.edges.get(item.key), item, route);
@@ -226,7 +266,14 @@ export class GraphView {
     if (!this.pane || !this.scene) return;
     const scale = this.transform.k * this.base;
     const fitted = Math.abs(this.transform.k - 1) < 1e-6;
-    const bounds = fitted ? { x0: 2 - this.offset.x, y0: 2 - this.offset.y, x1: this.pane.width - this.offset.x - 2, y1: this.pane.height - this.offset.y - 2 } : null;
+    const bounds = fitted
+      ? {
+          x0: 2 - this.offset.x,
+          y0: 2 - this.offset.y,
+          x1: this.pane.width - this.offset.x - 2,
+          y1: this.pane.height - this.offset.y - 2,
+        }
+      : null;
     const first = new Set();
     if (this.selection?.node !== undefined) first.add(this.selection.node);
     if (this.hovered !== null) first.add(this.hovered);
@@ -260,7 +307,8 @@ export class GraphView {
     this.svg.classList.toggle("has-selection", present);
     this.near = new Map();
     for (const { key, edge } of this.scene.edges) {
-      const role = key === chosenEdge ? "is-selected" : edge.caller === chosen ? "is-callee" : edge.callee === chosen ? "is-caller" : null;
+      const role =
+        key === chosenEdge ? "is-selected" : edge.caller === chosen ? "is-callee" : edge.callee === chosen ? "is-caller" : null;
       setRole(this.edges.get(key).group, role);
       if (role === "is-selected") this.near.set(edge.caller, "is-near").set(edge.callee, "is-near");
       if (role === "is-callee") this.near.set(edge.callee, "is-callee");
@@ -275,7 +323,8 @@ export class GraphView {
   }
 
   #markLabels() {
-    for (const [id, element] of this.labels.drawn) setRole(element, this.near?.get(id) ?? (id === `tag ${this.selection?.edge}` ? "is-selected" : null));
+    for (const [id, element] of this.labels.drawn)
+      setRole(element, this.near?.get(id) ?? (id === `tag ${this.selection?.edge}` ? "is-selected" : null));
   }
 }
 
@@ -334,6 +383,13 @@ function reducedMotion() {
 }
 
 function gcPattern() {
-  return s("defs", {}, s("pattern", { id: "gc-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    s("rect", { class: "gc-line", width: 3, height: 6 })));
+  return s(
+    "defs",
+    {},
+    s(
+      "pattern",
+      { id: "gc-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      s("rect", { class: "gc-line", width: 3, height: 6 }),
+    ),
+  );
 }

@@ -18,7 +18,11 @@ export class Labels {
    */
   place(scene, { routes, loops }, k, bounds, first = new Set()) {
     const circles = scene.nodes.map((item) => ({
-      id: item.id, x: item.x * k, y: item.y * k, r: Math.max(item.r, RING) * k, sizes: item.label.sizes,
+      id: item.id,
+      x: item.x * k,
+      y: item.y * k,
+      r: Math.max(item.r, RING) * k,
+      sizes: item.label.sizes,
       importance: item.importance + (first.has(item.id) ? 10 : 0),
     }));
     const tags = [];
@@ -73,9 +77,19 @@ export class Labels {
     let element = this.drawn.get(id);
     if (element) return element;
     if (kind === "label") {
-      element = s("g", { class: "label", "data-id": target, "aria-hidden": "true" }, s("text", { class: "name" }), s("text", { class: "numbers" }));
+      element = s(
+        "g",
+        { class: "label", "data-id": target, "aria-hidden": "true" },
+        s("text", { class: "name" }),
+        s("text", { class: "numbers" }),
+      );
     } else {
-      element = s("g", { class: "tag", "data-key": target }, s("rect", { rx: 8, height: 16 }), s("text", { class: "numbers", "text-anchor": "middle" }));
+      element = s(
+        "g",
+        { class: "tag", "data-key": target },
+        s("rect", { rx: 8, height: 16 }),
+        s("text", { class: "numbers", "text-anchor": "middle" }),
+      );
       element.addEventListener("click", (event) => this.handlers.pickEdge(target, event));
     }
     this.drawn.set(id, element);
@@ -86,7 +100,15 @@ export class Labels {
 
 function tagCircle(item, route, k) {
   const [x, y] = halfway(route.points);
-  return { id: `tag ${item.key}`, x: x * k, y: y * k, r: 0, sizes: item.tag.sizes, importance: TAG_IMPORTANCE + item.edge.weight * 1e-18, onArrow: true };
+  return {
+    id: `tag ${item.key}`,
+    x: x * k,
+    y: y * k,
+    r: 0,
+    sizes: item.tag.sizes,
+    importance: TAG_IMPORTANCE + item.edge.weight * 1e-18,
+    onArrow: true,
+  };
 }
 
 function halfway(points) {

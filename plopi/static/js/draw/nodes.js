@@ -25,7 +25,12 @@ export function makeNode(item, handlers) {
 export function drawNode({ group, parts }, item, payload, loop) {
   const { node, x, y, r } = item;
   const group_ = payload.groups[node.group];
-  group.setAttribute("class", ["node", `kind-${node.kind}`, colourClass(group_), ...[...group.classList].filter((name) => name.startsWith("is-"))].join(" "));
+  group.setAttribute(
+    "class",
+    ["node", `kind-${node.kind}`, colourClass(group_), ...[...group.classList].filter((name) => name.startsWith("is-"))].join(
+      " ",
+    ),
+  );
   group.setAttribute("aria-label", spoken(node, payload));
   for (const part of [parts.halo, parts.ring, parts.disc, parts.hatch, parts.hit]) {
     part.setAttribute("cx", x.toFixed(2));

@@ -14,12 +14,27 @@ const LABEL_SPACE = 150;
 export function layoutRequest(payload, kind, size, known = []) {
   const scales = makeScales(payload, size);
   return {
-    kind, size, margin: MARGIN, known,
+    kind,
+    size,
+    margin: MARGIN,
+    known,
     nodes: payload.nodes.map((node) => {
       const [whole] = labelOf(node, payload.total).sizes;
-      return { id: node.id, r: scales.radius(node.self), labelWidth: Math.min(whole.width, LABEL_SPACE), labelHeight: whole.height, depth: node.depth, root: node.root };
+      return {
+        id: node.id,
+        r: scales.radius(node.self),
+        labelWidth: Math.min(whole.width, LABEL_SPACE),
+        labelHeight: whole.height,
+        depth: node.depth,
+        root: node.root,
+      };
     }),
-    edges: payload.edges.map((edge) => ({ caller: edge.caller, callee: edge.callee, weight: edge.weight, width: scales.width(edge.weight) })),
+    edges: payload.edges.map((edge) => ({
+      caller: edge.caller,
+      callee: edge.callee,
+      weight: edge.weight,
+      width: scales.width(edge.weight),
+    })),
   };
 }
 
@@ -32,11 +47,24 @@ export function makeScene(payload, size, positions) {
   const { total } = payload;
   const nodes = payload.nodes.map((node) => {
     const [x, y] = positions.get(node.id) ?? [size.width / 2, size.height / 2];
-    return { id: node.id, x, y, r: scales.radius(node.self), node, label: labelOf(node, total), importance: importance(node, total) };
+    return {
+      id: node.id,
+      x,
+      y,
+      r: scales.radius(node.self),
+      node,
+      label: labelOf(node, total),
+      importance: importance(node, total),
+    };
   });
   const edges = payload.edges
     .filter((edge) => edge.caller !== edge.callee)
-    .map((edge) => ({ key: edgeKey(edge), edge, width: scales.width(edge.weight), tag: edge.wrappers.length ? tagOf(edge) : null }));
+    .map((edge) => ({
+      key: edgeKey(edge),
+      edge,
+      width: scales.width(edge.weight),
+      tag: edge.wrappers.length ? tagOf(edge) : null,
+    }));
   return { payload, size, scales, nodes, edges };
 }
 

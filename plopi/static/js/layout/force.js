@@ -29,8 +29,20 @@ export function force(graph, seeds, size, margin, pinned = new Set(), ticks = ti
   const simulation = d3
     .forceSimulation(bodies)
     .alphaDecay(1 - 0.001 ** (1 / ticks))
-    .force("link", d3.forceLink(links).distance((l) => l.source.r + l.target.r + spacing * 0.55).strength((l) => Math.min(0.5, 0.08 + l.width * 0.025)))
-    .force("charge", d3.forceManyBody().strength((body) => -spacing * (1.6 + body.r / 12)).distanceMax(spacing * 4))
+    .force(
+      "link",
+      d3
+        .forceLink(links)
+        .distance((l) => l.source.r + l.target.r + spacing * 0.55)
+        .strength((l) => Math.min(0.5, 0.08 + l.width * 0.025)),
+    )
+    .force(
+      "charge",
+      d3
+        .forceManyBody()
+        .strength((body) => -spacing * (1.6 + body.r / 12))
+        .distanceMax(spacing * 4),
+    )
     .force("down", d3.forceY((body) => body.seedY).strength(0.1))
     .force("across", d3.forceX((body) => body.seedX).strength(0.03))
     .force("boxes", keepBoxesApart(bodies))
@@ -49,8 +61,15 @@ function ticksFor(count) {
 function makeBody(node, seed, pinned) {
   const r = Math.max(node.r, RING);
   const body = {
-    id: node.id, r, x: seed.x, y: seed.y, seedX: seed.x, seedY: seed.y,
-    left: r + 3, right: r + 5 + node.labelWidth, half: Math.max(r + 2, node.labelHeight / 2 + 1),
+    id: node.id,
+    r,
+    x: seed.x,
+    y: seed.y,
+    seedX: seed.x,
+    seedY: seed.y,
+    left: r + 3,
+    right: r + 5 + node.labelWidth,
+    half: Math.max(r + 2, node.labelHeight / 2 + 1),
   };
   body.middle = (body.right - body.left) / 2;
   body.reach = Math.hypot((body.left + body.right) / 2, body.half) + 8;

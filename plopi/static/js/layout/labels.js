@@ -67,7 +67,12 @@ function rectAt(circle, { width, height }, side) {
   const x = circle.x + side.x * reach;
   const y = circle.y + side.y * reach;
   const x0 = side.x > 0.1 ? x : side.x < -0.1 ? x - width : x - width / 2;
-  const y0 = side.y > 0.1 ? y - (Math.abs(side.x) > 0.1 ? height / 3 : 1) : side.y < -0.1 ? y - height + (Math.abs(side.x) > 0.1 ? height / 3 : 1) : y - height / 2;
+  const y0 =
+    side.y > 0.1
+      ? y - (Math.abs(side.x) > 0.1 ? height / 3 : 1)
+      : side.y < -0.1
+        ? y - height + (Math.abs(side.x) > 0.1 ? height / 3 : 1)
+        : y - height / 2;
   return { x0, y0, x1: x0 + width, y1: y0 + height };
 }
 
@@ -76,7 +81,13 @@ function costOfArrows(rect, lines, limit) {
   let cost = 0;
   for (const line of lines) {
     const half = line.width / 2;
-    if (line.box.x0 - half > rect.x1 || line.box.x1 + half < rect.x0 || line.box.y0 - half > rect.y1 || line.box.y1 + half < rect.y0) continue;
+    if (
+      line.box.x0 - half > rect.x1 ||
+      line.box.x1 + half < rect.x0 ||
+      line.box.y0 - half > rect.y1 ||
+      line.box.y1 + half < rect.y0
+    )
+      continue;
     const wide = { x0: rect.x0 - half, x1: rect.x1 + half, y0: rect.y0 - half, y1: rect.y1 + half };
     let inside = 0;
     for (let i = 1; i < line.points.length; i++) inside += lengthInside(line.points[i - 1], line.points[i], wide);

@@ -130,7 +130,13 @@ function threadEdge(edge, route, items, layers, levels, levelOf, drawn) {
   let last = caller;
   const pull = 1 + edge.width / 3;
   for (let level = from + step; level !== to && from !== to; level += step) {
-    const waypoint = { edge: edgeKey(edge), order: crossing(route.points, levels[level]), left: edge.width / 2, right: edge.width / 2, links: [] };
+    const waypoint = {
+      edge: edgeKey(edge),
+      order: crossing(route.points, levels[level]),
+      left: edge.width / 2,
+      right: edge.width / 2,
+      links: [],
+    };
     layers[level].push(waypoint);
     link(last, waypoint, pull);
     last = waypoint;
@@ -254,7 +260,9 @@ function spread(layers, left, width) {
 /** Gives every row its y: what circles and labels need, the rest shared evenly. */
 function placeDown(layers, height, top) {
   const heightOf = (item) => (item.node ? Math.max(2 * item.node.r + 6, item.node.labelHeight) : 0);
-  const needs = layers.map((layer) => Array.from({ length: layer.rows }, (_, row) => Math.max(1, ...layer.filter((item) => item.row === row).map(heightOf))));
+  const needs = layers.map((layer) =>
+    Array.from({ length: layer.rows }, (_, row) => Math.max(1, ...layer.filter((item) => item.row === row).map(heightOf))),
+  );
   const rows = needs.flat();
   const least = layers.map((layer, i) => (i < layers.length - 1 ? ARROW_LENGTH * (layer.widest ?? 0) : 0));
   const gaps = layers.length - 1 + (rows.length - layers.length) * ROW_GAP;

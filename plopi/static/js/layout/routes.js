@@ -77,7 +77,10 @@ function freest(taken, fits) {
   let widest = -1;
   for (let i = 0; i < 16; i++) {
     const angle = -Math.PI * 0.75 + (i * Math.PI) / 8;
-    const room = Math.min(Math.PI, ...taken.map((other) => Math.abs(Math.atan2(Math.sin(angle - other), Math.cos(angle - other)))));
+    const room = Math.min(
+      Math.PI,
+      ...taken.map((other) => Math.abs(Math.atan2(Math.sin(angle - other), Math.cos(angle - other)))),
+    );
     if (room > widest + 0.01 && fits(angle)) [best, widest] = [angle, room];
   }
   return best;
@@ -107,7 +110,9 @@ function catmullRom(p0, p1, p2, p3, t) {
 
 function bestBend(a, b, edge, nodes, { mutual, limits }) {
   const apart = (edge.width + 12) / Math.max(1, Math.hypot(b.x - a.x, b.y - a.y));
-  const candidates = mutual ? BENDS.filter((bend) => bend > 0).map((bend) => Math.min(0.6, Math.max(apart, bend))) : [0, ...BENDS];
+  const candidates = mutual
+    ? BENDS.filter((bend) => bend > 0).map((bend) => Math.min(0.6, Math.max(apart, bend)))
+    : [0, ...BENDS];
   let best = null;
   let lowest = Infinity;
   for (const bend of candidates) {
@@ -123,7 +128,12 @@ function bestBend(a, b, edge, nodes, { mutual, limits }) {
 function quadratic(a, b, bend) {
   const mx = (a.x + b.x) / 2 - (b.y - a.y) * bend;
   const my = (a.y + b.y) / 2 + (b.x - a.x) * bend;
-  if (bend === 0) return [[a.x, a.y], [mx, my], [b.x, b.y]];
+  if (bend === 0)
+    return [
+      [a.x, a.y],
+      [mx, my],
+      [b.x, b.y],
+    ];
   const points = [];
   for (let i = 0; i <= STEPS; i++) {
     const t = i / STEPS;
@@ -141,7 +151,8 @@ function costOf(points, a, b, width, nodes) {
     const room = Math.max(node.r, RING) + width / 2 + 5;
     if (node.x < box.x0 - room || node.x > box.x1 + room || node.y < box.y0 - room || node.y > box.y1 + room) continue;
     let nearest = Infinity;
-    for (let i = 1; i < points.length; i++) nearest = Math.min(nearest, nearestOnSegment(node.x, node.y, points[i - 1], points[i]).distance);
+    for (let i = 1; i < points.length; i++)
+      nearest = Math.min(nearest, nearestOnSegment(node.x, node.y, points[i - 1], points[i]).distance);
     if (nearest < room) cost += 20 + (room - nearest) * 3;
   }
   return cost;

@@ -1,7 +1,6 @@
 /** The graph page: the URL says what to show, the server knows the numbers, the Worker the places; this puts them together. */
 import { Api, whenReady } from "../api.js";
 import { GraphView } from "../draw/graph.js";
-import { layoutRequest, makeScene } from "../draw/scene.js";
 import { colourClass } from "../draw/nodes.js";
 import { Live } from "../live.js";
 import { choice, integer, numbers, positions, text, UrlState } from "../state.js";
@@ -16,11 +15,22 @@ import { SidePanel } from "../ui/panel.js";
 import { applyTheme, themeButton } from "../ui/theme.js";
 import { Tooltip } from "../ui/tooltip.js";
 import { LayoutWorker } from "../ui/worker.js";
+import { Picture } from "./picture.js";
 
 export const KEYS = {
-  type: text(), thread: text(), layout: choice(["layered", "force"]), nodes: integer(null, FEWEST, MOST), select: text(),
-  panel: choice(["open", "closed"]), sort: choice(["self", "cum", "name", "calls"]), order: choice(["desc", "asc"]),
-  q: text(), page: integer(1, 1, 1e6), size: numbers(2), view: numbers(3), moved: positions(),
+  type: text(),
+  thread: text(),
+  layout: choice(["layered", "force"]),
+  nodes: integer(null, FEWEST, MOST),
+  select: text(),
+  panel: choice(["open", "closed"]),
+  sort: choice(["self", "cum", "name", "calls"]),
+  order: choice(["desc", "asc"]),
+  q: text(),
+  page: integer(1, 1, 1e6),
+  size: numbers(2),
+  view: numbers(3),
+  moved: positions(),
 };
 
 const MOST_BY_DEFAULT = 80;
@@ -35,12 +45,10 @@ class GraphPage {
   constructor(id) {
     this.id = id;
     this.api = new Api();
-    this.worker = new LayoutWorker();
+    const worker = new LayoutWorker();
+    this.picture = new Picture((request) => worker.layout(request));
     this.tooltip = new Tooltip();
     this.url = new UrlState(KEYS, (state, changed) => this.#changed(changed));
-    this.places = new Map();
-    this.bends = new Map();
-    this.stood = new Map();
     this.paused = false;
     this.legend = { groups: $("groups"), scales: $("scales") };
     this.view = new GraphView($("graph"), this.#viewEvents());
@@ -52,7 +60,14 @@ class GraphPage {
       unselect: () => this.#select(null),
     });
     this.help = helpSheet("How to read and steer the graph", GRAPH_HELP);
-    $("tools").append(themeButton(), h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() }, "?"));
+    $("tools").append(
+      themeButton(),
+      h(
+        "button",
+        { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() },
+        "?",
+      ),
+    );
     bindKeys(this.#keyActions());
     window.addEventListener("resize", () => this.#resized());
     document.addEventListener("visibilitychange", () => this.#catchUp());
@@ -66,6 +81,10 @@ class GraphPage {
 
   get state() {
     return this.url.state;
+  }
+
+  get scene() {
+    return this.picture.scene;
   }
 
   #pane() {
@@ -97,14 +116,18 @@ class GraphPage {
     try {
       this.profile = await this.api.profile(this.id, signal);
       this.#header();
-      const payload = await whenReady(() => this.api.graph(this.id, this.#query(), signal), (pending) => this.#pending(pending), signal);
-      if (this.profile.status === "unread" || !this.profile.sample_types.length) this.profile = await this.api.profile(this.id, signal);
+      const payload = await whenReady(
+        () => this.api.graph(this.id, this.#query(), signal),
+        (pending) => this.#pending(pending),
+        signal,
+      );
+      if (this.profile.status === "unread" || !this.profile.sample_types.length)
+        this.profile = await this.api.profile(this.id, signal);
       if (this.state.type === "") this.defaultType = payload.type.name;
       this.stuck = false;
       document.body.classList.remove("no-graph");
-      const kept = fresh ? [] : this.#known(payload);
       this.payload = payload;
-      await this.#draw(kept, animate);
+      await this.#draw({ keep: !fresh, animate });
       this.panel.refresh(payload, this.colours);
     } catch (error) {
       if (error.name !== "AbortError") await this.#trouble(error);
@@ -123,53 +146,31 @@ class GraphPage {
     this.#reload({ fresh: !this.scene });
   }
 
-  /** Where functions of the pictures so far stood, for a payload that has some of them: who comes back finds its old place. */
-  #known(payload) {
-    return payload.nodes.filter((node) => this.stood.has(node.id)).map((node) => [node.id, ...this.stood.get(node.id)]);
-  }
-
-  async #draw(known = [], animate = false) {
+  /** `keep`: functions stay where they stand. */
+  async #draw({ keep = false, animate = false } = {}) {
     const { payload, profile } = this;
     this.#header();
     if (!payload.nodes.length) {
-      this.scene = null;
+      this.picture.clear();
       drawLegend(this.legend, payload);
       replace($("left-out"));
       showEmpty($("message"), profile, payload.type, this.state.thread, {
-        type: (type) => this.url.set({ type }, { push: true }), allThreads: () => this.url.set({ thread: "" }, { push: true }),
+        type: (type) => this.url.set({ type }, { push: true }),
+        allThreads: () => this.url.set({ thread: "" }, { push: true }),
       });
       return;
     }
     this.colours = new Map(payload.nodes.map((node) => [node.id, colourClass(payload.groups[node.group])]));
     const size = this.#size();
-    const request = layoutRequest(payload, this.state.layout, size, known);
-    const result = await this.worker.layout(request);
-    if (!result) return;
-    this.places = new Map(result.positions.map(([id, x, y]) => [id, [x, y]]));
-    this.bends = known.length ? this.#keptBends(known) : new Map(result.bends);
-    for (const [id, point] of this.state.moved) if (this.places.has(id)) this.places.set(id, point);
-    this.#dropBends([...this.state.moved.keys()]);
-    this.stood = new Map([...(known.length ? this.stood : []), ...this.places]);
-    this.scene = makeScene(payload, size, this.places);
+    const how = { kind: this.state.layout, size, moved: this.state.moved };
+    if (!(await this.picture.arrange(payload, how, keep))) return;
     hideMessage($("message"));
     this.view.fit(this.#pane(), size);
     this.view.setView(this.state.view);
-    this.view.show(this.scene, this.bends, { animate });
+    this.view.show(this.scene, this.picture.bends, { animate });
     this.view.select(this.#selection());
     this.#showControls();
     $("graph").dataset.ready = String(Number($("graph").dataset.ready ?? 0) + 1);
-  }
-
-  /** After growth an arrow keeps its way while both its ends stand where they stood. */
-  #keptBends(known) {
-    const here = new Set(known.map(([id]) => String(id)));
-    if (this.payload.nodes.some((node) => !here.has(String(node.id)))) this.grown = true;
-    return new Map([...this.bends].filter(([key]) => key.split(">").every((id) => here.has(id))));
-  }
-
-  #dropBends(ids) {
-    const gone = new Set(ids.map(String));
-    this.bends = new Map([...this.bends].filter(([key]) => !key.split(">").some((id) => gone.has(id))));
   }
 
   #header() {
@@ -177,16 +178,29 @@ class GraphPage {
     $("name").textContent = profile.name;
     $("name").setAttribute("title", profile.file);
     document.title = `${profile.name} · plopi`;
-    const notes = { open: this.notesOpen, toggle: () => { this.notesOpen = !this.notesOpen; this.#header(); } };
+    const notes = {
+      open: this.notesOpen,
+      toggle: () => {
+        this.notesOpen = !this.notesOpen;
+        this.#header();
+      },
+    };
     showFacts($("facts"), profile, payload, notes);
     const lines = [...warningLines(profile), ...(this.notesOpen ? noteLines(profile) : [])];
-    replace($("banner"), lines.map((line) => h("div", {}, line)));
+    replace(
+      $("banner"),
+      lines.map((line) => h("div", {}, line)),
+    );
     this.#showControls();
   }
 
   #showControls() {
     const type = this.state.type || this.payload?.type.name || "";
-    this.controls.show(this.state, this.profile, this.#amount(), { type, paused: this.paused, untidy: this.state.moved.size > 0 || this.grown });
+    this.controls.show(this.state, this.profile, this.#amount(), {
+      type,
+      paused: this.paused,
+      untidy: this.state.moved.size > 0 || this.picture.grown,
+    });
   }
 
   #pending(pending) {
@@ -197,8 +211,28 @@ class GraphPage {
     const words = leftOutWords(this.payload, hiddenLabels);
     const fewer = this.state.nodes === null && this.#amount() < MOST_BY_DEFAULT && this.payload.nodes.length + 3 > this.#amount();
     $("left-out").setAttribute("title", words.join("; "));
-    replace($("left-out"), words[0], "; ", words[1] ?? "nothing hidden", fewer ? [" · ", h("button", { type: "button", class: "link", title: "Fewer are drawn so that names can be read in this window", onclick: () => this.url.set({ nodes: MOST_BY_DEFAULT, view: null, moved: new Map(), size: null }, { push: true }) }, `show ${MOST_BY_DEFAULT}`)] : null,
-      words.slice(2).map((part) => ` · ${part}`));
+    replace(
+      $("left-out"),
+      words[0],
+      "; ",
+      words[1] ?? "nothing hidden",
+      fewer
+        ? [
+            " · ",
+            h(
+              "button",
+              {
+                type: "button",
+                class: "link",
+                title: "Fewer are drawn so that names can be read in this window",
+                onclick: () => this.url.set({ nodes: MOST_BY_DEFAULT, view: null, moved: new Map(), size: null }, { push: true }),
+              },
+              `show ${MOST_BY_DEFAULT}`,
+            ),
+          ]
+        : null,
+      words.slice(2).map((part) => ` · ${part}`),
+    );
   }
 
   async #trouble(error) {
@@ -219,8 +253,7 @@ class GraphPage {
     const has = (...names) => names.some((name) => changed.has(name));
     if (has("panel")) this.#panelShown();
     if (has(...GRAPH_KEYS)) {
-      this.grown = false;
-      if (!has("type", "thread", "nodes") && this.payload) this.#draw([], true);
+      if (!has("type", "thread", "nodes") && this.payload) this.#draw({ animate: true });
       else this.#reload({ fresh: true, animate: true });
     } else {
       if (has("moved")) this.#movedInUrl();
@@ -232,7 +265,7 @@ class GraphPage {
   }
 
   #movedInUrl() {
-    if (!this.fromView) this.#draw([], true);
+    if (!this.fromView) this.#draw({ animate: true });
   }
 
   #selection() {
@@ -274,7 +307,11 @@ class GraphPage {
       return;
     }
     if (news.index !== undefined || (news.profile !== undefined && news.profile !== this.id)) return;
-    const stale = this.payload && news.revision !== undefined && news.revision === this.payload.revision && news.status === this.profile?.status;
+    const stale =
+      this.payload &&
+      news.revision !== undefined &&
+      news.revision === this.payload.revision &&
+      news.status === this.profile?.status;
     if (this.paused || stale) return;
     if (news.poll && this.profile && this.profile.status !== "growing" && this.scene) return;
     if (this.loading || document.hidden) this.behind = true;
@@ -308,16 +345,25 @@ class GraphPage {
       pickEdge: (edge) => this.#select({ edge }),
       background: () => this.#select(null),
       hover: (kind, id, event) => {
-        if (kind === "node") this.tooltip.showNode(this.payload.nodes.find((node) => node.id === id), this.payload, event);
-        else this.tooltip.showEdge(this.payload.edges.find((edge) => `${edge.caller}>${edge.callee}` === id), nameOf, this.payload, event);
+        if (kind === "node")
+          this.tooltip.showNode(
+            this.payload.nodes.find((node) => node.id === id),
+            this.payload,
+            event,
+          );
+        else
+          this.tooltip.showEdge(
+            this.payload.edges.find((edge) => `${edge.caller}>${edge.callee}` === id),
+            nameOf,
+            this.payload,
+            event,
+          );
       },
       unhover: () => this.tooltip.hide(),
       dragged: (id, x, y) => {
         const place = [x, y].map((value) => Math.round(value * 10) / 10);
-        this.places.set(id, place);
-        this.stood.set(id, place);
+        this.picture.move(id, place);
         this.view.moveNode(id, ...place);
-        this.#dropBends([id]);
         this.#remember({ moved: new Map([...this.state.moved, [id, place]]) });
         this.#showControls();
       },
@@ -353,9 +399,8 @@ class GraphPage {
   }
 
   #tidy() {
-    this.grown = false;
     this.#remember({ view: null, moved: new Map() });
-    this.#draw([], true);
+    this.#draw({ animate: true });
   }
 
   #keyActions() {
@@ -378,18 +423,33 @@ class GraphPage {
       },
       zoom: (factor) => this.view.zoomBy(factor),
       fit: () => this.#fit(),
-      search: () => { this.url.set({ panel: "open" }); this.panel.focusSearch(); },
+      search: () => {
+        this.url.set({ panel: "open" });
+        this.panel.focusSearch();
+      },
       layout: () => this.#controlActions().layout(this.state.layout === "layered" ? "force" : "layered"),
-      pause: () => { if (this.profile?.status === "growing") this.#pause(); },
+      pause: () => {
+        if (this.profile?.status === "growing") this.#pause();
+      },
       table: () => this.#controlActions().panel(),
       help: () => this.help.showModal(),
     };
   }
 }
 
-const scaled = ({ radius, width, ...rest }, by) => ({ ...rest, radius: (value) => radius(value) * by, width: (value) => width(value) * by });
+const scaled = ({ radius, width, ...rest }, by) => ({
+  ...rest,
+  radius: (value) => radius(value) * by,
+  width: (value) => width(value) * by,
+});
 
 applyTheme();
 const match = /\/p\/([^/]+)\/graph\/?$/.exec(window.location.pathname);
 if (match) new GraphPage(decodeURIComponent(match[1])).start();
-else showMessage($("message"), "No profile in this address", "Choose one from the list.", h("a", { href: "../../" }, "All profiles"));
+else
+  showMessage(
+    $("message"),
+    "No profile in this address",
+    "Choose one from the list.",
+    h("a", { href: "../../" }, "All profiles"),
+  );

@@ -24,22 +24,50 @@ const COLUMNS = [
   { key: "samples", title: "Samples", first: "desc", number: true, cell: (row) => count(row.samples), short: "samples" },
   { key: "duration_ns", title: "Duration", first: "desc", number: true, cell: (row) => duration(row.duration_ns), short: "over" },
   { key: "size", title: "Size", first: "desc", number: true, cell: (row) => bytes(row.size), short: "size" },
-  { key: "mtime_ns", title: "Age", first: "desc", number: true, cell: (row) => age(row.mtime_ns, Date.now()), short: "age", tip: (row) => new Date(row.mtime_ns / 1e6).toLocaleString() },
+  {
+    key: "mtime_ns",
+    title: "Age",
+    first: "desc",
+    number: true,
+    cell: (row) => age(row.mtime_ns, Date.now()),
+    short: "age",
+    tip: (row) => new Date(row.mtime_ns / 1e6).toLocaleString(),
+  },
 ];
 
-const KEYS = { q: text(), sort: choice(["mtime_ns", ...COLUMNS.map((column) => column.key), "cpu_percent", "rss"]), order: choice(["desc", "asc"]), page: integer(1, 1, 1e6) };
+const KEYS = {
+  q: text(),
+  sort: choice(["mtime_ns", ...COLUMNS.map((column) => column.key), "cpu_percent", "rss"]),
+  order: choice(["desc", "asc"]),
+  page: integer(1, 1, 1e6),
+};
 
 class IndexPage {
   constructor() {
     this.api = new Api();
     this.url = new UrlState(KEYS, () => this.load());
     this.seen = null;
-    this.input = h("input", { type: "search", placeholder: "Search profiles  ( / )", "aria-label": "Search profiles", maxlength: 200, oninput: () => this.#searched() });
+    this.input = h("input", {
+      type: "search",
+      placeholder: "Search profiles  ( / )",
+      "aria-label": "Search profiles",
+      maxlength: 200,
+      oninput: () => this.#searched(),
+    });
     this.info = h("span", { class: "info", role: "status" });
     this.body = h("div", {});
     replace(document.getElementById("list"), h("div", { class: "find" }, this.input, this.info), this.body);
     this.help = helpSheet("The list of profiles", INDEX_HELP);
-    document.getElementById("tools").append(themeButton(), h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() }, "?"));
+    document
+      .getElementById("tools")
+      .append(
+        themeButton(),
+        h(
+          "button",
+          { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.help.showModal() },
+          "?",
+        ),
+      );
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -47,7 +75,9 @@ class IndexPage {
     this.load();
     new Live({ onNews: () => this.#news() });
     document.addEventListener("visibilitychange", () => this.#loaded());
-    setInterval(() => { if (this.answer && !document.hidden) this.#show(this.answer); }, AGE_MS);
+    setInterval(() => {
+      if (this.answer && !document.hidden) this.#show(this.answer);
+    }, AGE_MS);
   }
 
   /** While an answer is awaited or nobody looks, news only says that one more will be needed: asking at every piece could go on for ever. */
@@ -109,47 +139,135 @@ class IndexPage {
     document.getElementById("where").textContent = answer.datadir;
     this.input.hidden = answer.total === 0;
     const reading = answer.unread ? `, ${count(answer.unread)} still being read` : "";
-    this.info.textContent = answer.total === 0 ? "" : q ? `${count(answer.shown)} of ${plural(answer.total, "profile")}` : plural(answer.total, "profile") + reading;
+    this.info.textContent =
+      answer.total === 0
+        ? ""
+        : q
+          ? `${count(answer.shown)} of ${plural(answer.total, "profile")}`
+          : plural(answer.total, "profile") + reading;
     if (answer.total === 0) replace(this.body, emptyState(answer.datadir, answer.problem));
-    else if (answer.shown === 0) replace(this.body, h("p", { class: "empty" }, `No profile has “${q}” in its name, command or host. `, h("button", { type: "button", class: "link", onclick: () => { this.input.value = ""; this.url.set({ q: "", page: 1 }); } }, "Show all")));
+    else if (answer.shown === 0)
+      replace(
+        this.body,
+        h(
+          "p",
+          { class: "empty" },
+          `No profile has “${q}” in its name, command or host. `,
+          h(
+            "button",
+            {
+              type: "button",
+              class: "link",
+              onclick: () => {
+                this.input.value = "";
+                this.url.set({ q: "", page: 1 });
+              },
+            },
+            "Show all",
+          ),
+        ),
+      );
     else this.#rows(answer);
     this.seen = new Set([...(this.seen ?? []), ...answer.profiles.map((row) => row.id)]);
   }
 
   #rows(answer) {
-    keepingFocus(this.body, () => replace(this.body,
-      h("table", { class: "profiles" },
-        h("thead", {}, h("tr", {}, COLUMNS.map((column) => this.#head(column)))),
-        h("tbody", {}, answer.profiles.map((row) => this.#row(row)))),
-      this.#pager(answer)));
+    keepingFocus(this.body, () =>
+      replace(
+        this.body,
+        h(
+          "table",
+          { class: "profiles" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              COLUMNS.map((column) => this.#head(column)),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            answer.profiles.map((row) => this.#row(row)),
+          ),
+        ),
+        this.#pager(answer),
+      ),
+    );
   }
 
   #head(column) {
     const { sort, order } = this.url.state;
     const active = sort === column.key;
     const next = active && order === column.first ? (column.first === "asc" ? "desc" : "asc") : column.first;
-    return h("th", { class: `c-${column.key}${column.number ? " n" : ""}`, scope: "col", "aria-sort": active ? (order === "asc" ? "ascending" : "descending") : null },
-      h("button", { type: "button", "data-focus": `head ${column.key}`, onclick: () => this.url.set({ sort: column.key, order: next, page: 1 }) }, column.title, active ? (order === "asc" ? " ▴" : " ▾") : null));
+    return h(
+      "th",
+      {
+        class: `c-${column.key}${column.number ? " n" : ""}`,
+        scope: "col",
+        "aria-sort": active ? (order === "asc" ? "ascending" : "descending") : null,
+      },
+      h(
+        "button",
+        {
+          type: "button",
+          "data-focus": `head ${column.key}`,
+          onclick: () => this.url.set({ sort: column.key, order: next, page: 1 }),
+        },
+        column.title,
+        active ? (order === "asc" ? " ▴" : " ▾") : null,
+      ),
+    );
   }
 
   #row(row) {
     const fresh = this.seen !== null && !this.seen.has(row.id);
-    return h("tr", { class: `${row.status}${fresh ? " fresh" : ""}`, "data-id": row.id },
-      COLUMNS.map((column) => h("td", { class: `${column.key} c-${column.key}${column.number ? " n" : ""}`, "data-title": column.short, title: column.tip?.(row) }, column.cell(row))));
+    return h(
+      "tr",
+      { class: `${row.status}${fresh ? " fresh" : ""}`, "data-id": row.id },
+      COLUMNS.map((column) =>
+        h(
+          "td",
+          {
+            class: `${column.key} c-${column.key}${column.number ? " n" : ""}`,
+            "data-title": column.short,
+            title: column.tip?.(row),
+          },
+          column.cell(row),
+        ),
+      ),
+    );
   }
 
   #pager({ page, pages }) {
     if (pages < 2) return null;
-    const go = (to, words) => h("button", { type: "button", disabled: to < 1 || to > pages, onclick: () => this.url.set({ page: to }, { push: true }) }, words);
-    return h("div", { class: "pager" }, go(page - 1, "‹ Newer"), `page ${count(page)} of ${count(pages)}`, go(page + 1, "Older ›"));
+    const go = (to, words) =>
+      h(
+        "button",
+        { type: "button", disabled: to < 1 || to > pages, onclick: () => this.url.set({ page: to }, { push: true }) },
+        words,
+      );
+    return h(
+      "div",
+      { class: "pager" },
+      go(page - 1, "‹ Newer"),
+      `page ${count(page)} of ${count(pages)}`,
+      go(page + 1, "Older ›"),
+    );
   }
 }
 
 function nameCell(row) {
   const types = row.sample_types?.map((type) => type.name).join(", ");
-  const sub = [row.format, types, row.python && (/^\d/.test(row.python) ? `Python ${row.python}` : row.python)].filter(Boolean).join(" · ");
+  const sub = [row.format, types, row.python && (/^\d/.test(row.python) ? `Python ${row.python}` : row.python)]
+    .filter(Boolean)
+    .join(" · ");
   return [
-    row.status === "broken" ? h("span", { class: "plain" }, row.name) : h("a", { href: pageUrl(row.id), "data-focus": `row ${row.id}` }, row.name),
+    row.status === "broken"
+      ? h("span", { class: "plain" }, row.name)
+      : h("a", { href: pageUrl(row.id), "data-focus": `row ${row.id}` }, row.name),
     row.file !== row.name || sub ? h("span", { class: "sub" }, sub) : null,
     row.status === "broken" && row.reason ? h("span", { class: "reason" }, row.reason) : null,
   ];
@@ -157,7 +275,13 @@ function nameCell(row) {
 
 function processCell(row) {
   if (row.pid === null || row.pid === undefined) return "";
-  const life = row.alive ? [row.cpu_percent !== null ? `${Math.round(row.cpu_percent)}% CPU` : null, row.rss !== null ? bytes(row.rss) : null].filter(Boolean).join(", ") : row.alive === false && row.status !== "finished" ? "gone" : "";
+  const life = row.alive
+    ? [row.cpu_percent !== null ? `${Math.round(row.cpu_percent)}% CPU` : null, row.rss !== null ? bytes(row.rss) : null]
+        .filter(Boolean)
+        .join(", ")
+    : row.alive === false && row.status !== "finished"
+      ? "gone"
+      : "";
   return [String(row.pid), life ? h("span", { class: "sub life" }, life) : null];
 }
 

@@ -2,58 +2,92 @@
 import { h } from "./dom.js";
 
 export function helpSheet(title, sections) {
-  const dialog = h("dialog", { class: "sheet", "aria-label": title },
+  const dialog = h(
+    "dialog",
+    { class: "sheet", "aria-label": title },
     h("h2", {}, title),
     sections.map(([heading, rows]) => [
       h("h3", {}, heading),
-      h("dl", {}, rows.map(([keys, what]) => [h("dt", {}, keys.map((key, i) => [i ? " " : null, h("kbd", {}, key)])), h("dd", {}, what)])),
+      h(
+        "dl",
+        {},
+        rows.map(([keys, what]) => [
+          h(
+            "dt",
+            {},
+            keys.map((key, i) => [i ? " " : null, h("kbd", {}, key)]),
+          ),
+          h("dd", {}, what),
+        ]),
+      ),
     ]),
-    h("form", { method: "dialog" }, h("button", {}, "Close")));
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    h("form", { method: "dialog" }, h("button", {}, "Close")),
+  );
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
   document.body.append(dialog);
   return dialog;
 }
 
 export const GRAPH_HELP = [
-  ["Reading", [
-    [["circle"], "Area: time in the function itself (self). A small ring: hardly any."],
-    [["arrow"], "From caller to callee; width: time that passed through the call. A hairline: too little to be drawn to scale."],
-    [["dashed"], "The caller shown is not the direct one: functions between are not drawn."],
-    [["1% · 20%"], "Under a name: self · cumulative, as shares of all."],
-    [["7 wrappers"], "Functions that only pass a call on, folded into their arrow. Click to unfold the list."],
-  ]],
-  ["Keys", [
-    [["↓"], "to the heaviest callee"],
-    [["↑"], "to the heaviest caller"],
-    [["←", "→"], "to the next function with the same caller"],
-    [["Enter"], "select the function with the focus"],
-    [["Esc"], "close, let go of the selection"],
-    [["+", "-", "0"], "zoom in, zoom out, the whole picture"],
-    [["/"], "search the functions"],
-    [["l"], "other layout"],
-    [["p"], "pause or follow a growing profile"],
-    [["t"], "show or hide the table"],
-    [["?"], "this sheet"],
-  ]],
-  ["Pointer", [
-    [["click"], "select: numbers, callers and callees"],
-    [["drag"], "move a function, or the picture"],
-    [["wheel"], "zoom"],
-    [["double click"], "the whole picture"],
-  ]],
+  [
+    "Reading",
+    [
+      [["circle"], "Area: time in the function itself (self). A small ring: hardly any."],
+      [
+        ["arrow"],
+        "From caller to callee; width: time that passed through the call. A hairline: too little to be drawn to scale.",
+      ],
+      [["dashed"], "The caller shown is not the direct one: functions between are not drawn."],
+      [["1% · 20%"], "Under a name: self · cumulative, as shares of all."],
+      [["7 wrappers"], "Functions that only pass a call on, folded into their arrow. Click to unfold the list."],
+    ],
+  ],
+  [
+    "Keys",
+    [
+      [["↓"], "to the heaviest callee"],
+      [["↑"], "to the heaviest caller"],
+      [["←", "→"], "to the next function with the same caller"],
+      [["Enter"], "select the function with the focus"],
+      [["Esc"], "close, let go of the selection"],
+      [["+", "-", "0"], "zoom in, zoom out, the whole picture"],
+      [["/"], "search the functions"],
+      [["l"], "other layout"],
+      [["p"], "pause or follow a growing profile"],
+      [["t"], "show or hide the table"],
+      [["?"], "this sheet"],
+    ],
+  ],
+  [
+    "Pointer",
+    [
+      [["click"], "select: numbers, callers and callees"],
+      [["drag"], "move a function, or the picture"],
+      [["wheel"], "zoom"],
+      [["double click"], "the whole picture"],
+    ],
+  ],
 ];
 
 export const INDEX_HELP = [
-  ["Keys", [
-    [["/"], "search"],
-    [["Esc"], "clear the search"],
-    [["Tab", "Enter"], "to a column's head or a profile; sort, open"],
-    [["?"], "this sheet"],
-  ]],
-  ["States", [
-    [["growing"], "its process still runs and is being profiled"],
-    [["finished"], "complete"],
-    [["ended"], "its process went away before the profile was finished: what was written until then is shown"],
-    [["broken"], "cannot be read; the reason stands beside it"],
-  ]],
+  [
+    "Keys",
+    [
+      [["/"], "search"],
+      [["Esc"], "clear the search"],
+      [["Tab", "Enter"], "to a column's head or a profile; sort, open"],
+      [["?"], "this sheet"],
+    ],
+  ],
+  [
+    "States",
+    [
+      [["growing"], "its process still runs and is being profiled"],
+      [["finished"], "complete"],
+      [["ended"], "its process went away before the profile was finished: what was written until then is shown"],
+      [["broken"], "cannot be read; the reason stands beside it"],
+    ],
+  ],
 ];

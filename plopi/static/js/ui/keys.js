@@ -5,8 +5,16 @@ const WALKS = { ArrowDown: "callee", ArrowUp: "caller", ArrowLeft: "previous", A
 
 export function bindKeys(actions) {
   const commands = {
-    "+": () => actions.zoom(1.3), "=": () => actions.zoom(1.3), "-": () => actions.zoom(1 / 1.3), 0: actions.fit, "/": actions.search,
-    l: actions.layout, p: actions.pause, t: actions.table, "?": actions.help, Escape: actions.escape,
+    "+": () => actions.zoom(1.3),
+    "=": () => actions.zoom(1.3),
+    "-": () => actions.zoom(1 / 1.3),
+    0: actions.fit,
+    "/": actions.search,
+    l: actions.layout,
+    p: actions.pause,
+    t: actions.table,
+    "?": actions.help,
+    Escape: actions.escape,
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -37,7 +45,9 @@ export function neighbour({ nodes, edges }, id, direction) {
   const callers = edges.filter((edge) => edge.callee === id && edge.caller !== id);
   if (direction === "callee") return edges.find((edge) => edge.caller === id && edge.callee !== id)?.callee ?? null;
   if (direction === "caller") return callers[0]?.caller ?? null;
-  const siblings = callers.length ? edges.filter((edge) => edge.caller === callers[0].caller).map((edge) => edge.callee) : nodes.filter((node) => node.root).map((node) => node.id);
+  const siblings = callers.length
+    ? edges.filter((edge) => edge.caller === callers[0].caller).map((edge) => edge.callee)
+    : nodes.filter((node) => node.root).map((node) => node.id);
   if (siblings.length < 2) return null;
   const step = direction === "next" ? 1 : -1;
   return siblings[(siblings.indexOf(id) + step + siblings.length) % siblings.length];

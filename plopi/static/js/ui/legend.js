@@ -24,39 +24,67 @@ export function drawLegend(places, payload, scales) {
   }
   const { total, type, groups, nodes } = payload;
   const gc = nodes.some((node) => node.kind === "gc");
-  replace(places.groups,
-    groups.filter((group) => group.self > 0).map((group) => h("span", { class: "group", title: `${group.name}: ${weight(group.self, type.unit)} self` },
-      h("span", { class: `swatch ${group.color === null ? "" : `g${group.color}`}` }),
-      h("span", { class: "group-name" }, group.name), h("b", {}, share(group.self, total)))),
-    gc ? h("span", { class: "group" }, "▨ garbage collection") : null);
+  replace(
+    places.groups,
+    groups
+      .filter((group) => group.self > 0)
+      .map((group) =>
+        h(
+          "span",
+          { class: "group", title: `${group.name}: ${weight(group.self, type.unit)} self` },
+          h("span", { class: `swatch ${group.color === null ? "" : `g${group.color}`}` }),
+          h("span", { class: "group-name" }, group.name),
+          h("b", {}, share(group.self, total)),
+        ),
+      ),
+    gc ? h("span", { class: "group" }, "▨ garbage collection") : null,
+  );
   replace(places.scales, circleScale(scales, total, type), arrowScale(scales, total, type));
 }
 
 /** Two or three round shares whose circles are large enough to be compared and small enough for the strip. */
 function circleScale(scales, total, type) {
   const top = roundBelow(scales.largestSelf / total);
-  const values = PARTS.filter((part) => part <= top * 1.0001).map((part) => part * total).filter((value) => value >= 0.0005 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20).slice(-3);
+  const values = PARTS.filter((part) => part <= top * 1.0001)
+    .map((part) => part * total)
+    .filter((value) => value >= 0.0005 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20)
+    .slice(-3);
   if (!values.length) return null;
-  return h("span", { class: "scale", title: `Area: ${values.map((value) => weight(value, type.unit)).join(", ")} self` }, h("span", { class: "what" }, "self"),
-    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value, total))));
+  return h(
+    "span",
+    { class: "scale", title: `Area: ${values.map((value) => weight(value, type.unit)).join(", ")} self` },
+    h("span", { class: "what" }, "self"),
+    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value, total))),
+  );
 }
 
 function circle(r) {
   const size = Math.ceil(2 * r) + 1;
-  return s("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" }, s("circle", { class: "area", cx: size / 2, cy: size / 2, r: r.toFixed(2) }));
+  return s(
+    "svg",
+    { width: size, height: size, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" },
+    s("circle", { class: "area", cx: size / 2, cy: size / 2, r: r.toFixed(2) }),
+  );
 }
 
 function arrowScale(scales, total, type) {
   const top = roundBelow(scales.largestWeight / total) * total;
   const values = [top / 50, top / 5, top].filter((value) => scales.width(value) >= 0.8 && scales.width(value) <= 40).slice(-2);
   if (!values.length) return null;
-  return h("span", { class: "scale", title: `Width: ${values.map((value) => weight(value, type.unit)).join(", ")} cumulative` }, h("span", { class: "what" }, "cum"),
-    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value, total))));
+  return h(
+    "span",
+    { class: "scale", title: `Width: ${values.map((value) => weight(value, type.unit)).join(", ")} cumulative` },
+    h("span", { class: "what" }, "cum"),
+    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value, total))),
+  );
 }
 
 function arrow(width) {
   const height = Math.ceil(Math.max(10, width + 4));
   const y = height / 2;
-  return s("svg", { width: 26, height, viewBox: `0 0 26 ${height}`, "aria-hidden": "true" },
-    s("path", { class: "arrow", d: `M0 ${y}H26`, "stroke-width": width.toFixed(2) }));
+  return s(
+    "svg",
+    { width: 26, height, viewBox: `0 0 26 ${height}`, "aria-hidden": "true" },
+    s("path", { class: "arrow", d: `M0 ${y}H26`, "stroke-width": width.toFixed(2) }),
+  );
 }

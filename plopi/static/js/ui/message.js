@@ -13,22 +13,45 @@ export function showMessage(element, title, text, ...actions) {
 
 export function showPending(element, { stage, done, size }) {
   const part = size ? `${bytes(done)} of ${bytes(size)}` : "";
-  showMessage(element, "Reading the profile", [stage, part].filter(Boolean).join(": "), h("progress", size ? { max: size, value: done } : {}));
+  showMessage(
+    element,
+    "Reading the profile",
+    [stage, part].filter(Boolean).join(": "),
+    h("progress", size ? { max: size, value: done } : {}),
+  );
 }
 
 /** A profile without anything to draw: why, as far as can be told. */
 export function showEmpty(element, profile, type, thread, actions) {
   const wall = profile.sample_types.find((other) => other.name === "wall" && other.name !== type.name);
   if (thread !== "") {
-    showMessage(element, "Nothing on this thread", `No ${type.name} was recorded for it.`, h("button", { type: "button", onclick: actions.allThreads }, "Show all threads"));
+    showMessage(
+      element,
+      "Nothing on this thread",
+      `No ${type.name} was recorded for it.`,
+      h("button", { type: "button", onclick: actions.allThreads }, "Show all threads"),
+    );
   } else if (wall) {
-    showMessage(element, `No ${type.name} time`, "The program mostly waited. Wall time shows on what.", h("button", { type: "button", onclick: () => actions.type("wall") }, "Look at wall time"));
+    showMessage(
+      element,
+      `No ${type.name} time`,
+      "The program mostly waited. Wall time shows on what.",
+      h("button", { type: "button", onclick: () => actions.type("wall") }, "Look at wall time"),
+    );
   } else if (profile.status === "growing") {
-    showMessage(element, "No samples yet", "The process is being profiled, but has used no CPU time so far. This page draws as soon as there is something to see.");
+    showMessage(
+      element,
+      "No samples yet",
+      "The process is being profiled, but has used no CPU time so far. This page draws as soon as there is something to see.",
+    );
   } else {
-    showMessage(element, "No samples", profile.mode === "cpu"
-      ? "The program used hardly any CPU: it was over too soon, or mostly waited. Profile it again with --mode wall to see what it waited for."
-      : "The profile holds no samples: the program may have been over too soon. Try a shorter --interval.");
+    showMessage(
+      element,
+      "No samples",
+      profile.mode === "cpu"
+        ? "The program used hardly any CPU: it was over too soon, or mostly waited. Profile it again with --mode wall to see what it waited for."
+        : "The profile holds no samples: the program may have been over too soon. Try a shorter --interval.",
+    );
   }
 }
 

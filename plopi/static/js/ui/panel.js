@@ -35,8 +35,12 @@ export class SidePanel {
   async loadTable(colours) {
     this.colours = colours ?? new Map();
     const { type, thread, sort, order, q, page } = this.page.state();
-    await this.#ask("table", (signal) => this.api.table(this.profileId, { type, thread, sort, order, q, page, per: ROWS }, signal),
-      (answer) => this.table.show(answer, this.page.state(), this.colours), (error) => this.table.trouble(error.message));
+    await this.#ask(
+      "table",
+      (signal) => this.api.table(this.profileId, { type, thread, sort, order, q, page, per: ROWS }, signal),
+      (answer) => this.table.show(answer, this.page.state(), this.colours),
+      (error) => this.table.trouble(error.message),
+    );
   }
 
   async showSelection(selection, payload, colours) {
@@ -56,8 +60,12 @@ export class SidePanel {
       return;
     }
     const { type, thread } = this.page.state();
-    await this.#ask("details", (signal) => this.api.function(this.profileId, selection.node, { type, thread }, signal),
-      (answer) => keepingFocus(this.details, () => showFunction(this.details, answer, this.colours.has(selection.node), actions)), (error) => showTrouble(this.details, error.message, actions));
+    await this.#ask(
+      "details",
+      (signal) => this.api.function(this.profileId, selection.node, { type, thread }, signal),
+      (answer) => keepingFocus(this.details, () => showFunction(this.details, answer, this.colours.has(selection.node), actions)),
+      (error) => showTrouble(this.details, error.message, actions),
+    );
   }
 
   #selected() {

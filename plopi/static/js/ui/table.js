@@ -13,7 +13,13 @@ export class FunctionTable {
   /** @param actions {search(text), sort(key, order), page(n), select(id)} */
   constructor(element, actions) {
     this.actions = actions;
-    this.input = h("input", { type: "search", placeholder: "Search functions and files  ( / )", "aria-label": "Search functions", maxlength: 200, oninput: () => actions.search(this.input.value) });
+    this.input = h("input", {
+      type: "search",
+      placeholder: "Search functions and files  ( / )",
+      "aria-label": "Search functions",
+      maxlength: 200,
+      oninput: () => actions.search(this.input.value),
+    });
     this.scroll = h("div", { class: "scroll" });
     this.pager = h("div", { class: "pager" });
     replace(element, h("div", { class: "search" }, this.input), this.scroll, this.pager);
@@ -28,7 +34,25 @@ export class FunctionTable {
     const hasCalls = answer.rows.some((row) => row.calls !== null && row.calls !== undefined);
     const columns = COLUMNS.filter((column) => column.key !== "calls" || hasCalls);
     const top = this.scroll.scrollTop;
-    const rows = () => h("table", {}, h("thead", {}, h("tr", {}, columns.map((column) => this.#head(column)))), h("tbody", {}, answer.rows.map((row) => this.#row(row, hasCalls))));
+    const rows = () =>
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            columns.map((column) => this.#head(column)),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          answer.rows.map((row) => this.#row(row, hasCalls)),
+        ),
+      );
     const none = () => h("p", { class: "none" }, state.q ? `No function or file has “${state.q}” in its name.` : "No functions.");
     keepingFocus(this.scroll, () => replace(this.scroll, answer.rows.length ? rows() : none()));
     this.scroll.scrollTop = top;
@@ -53,26 +77,74 @@ export class FunctionTable {
   #head(column) {
     const active = this.state.sort === column.key;
     const order = active && this.state.order === column.first ? (column.first === "desc" ? "asc" : "desc") : column.first;
-    return h("th", { class: `${column.number ? "n " : ""}${column.key}`, "aria-sort": active ? (this.state.order === "asc" ? "ascending" : "descending") : null, scope: "col" },
-      h("button", { type: "button", "data-focus": column.key, onclick: () => this.actions.sort(column.key, order) }, column.title, active ? (this.state.order === "asc" ? " ▴" : " ▾") : null));
+    return h(
+      "th",
+      {
+        class: `${column.number ? "n " : ""}${column.key}`,
+        "aria-sort": active ? (this.state.order === "asc" ? "ascending" : "descending") : null,
+        scope: "col",
+      },
+      h(
+        "button",
+        { type: "button", "data-focus": column.key, onclick: () => this.actions.sort(column.key, order) },
+        column.title,
+        active ? (this.state.order === "asc" ? " ▴" : " ▾") : null,
+      ),
+    );
   }
 
   #row(row, hasCalls) {
     const { total, type } = this.answer;
     const drawn = this.colours.has(row.id);
     const title = `${row.name}\n${origin(row)}${drawn ? "" : "\nnot in the picture"}`;
-    return h("tr", { "data-id": row.id, "aria-selected": String(this.state.select === `${row.id}`), onclick: () => this.actions.select(row.id) },
-      h("td", { title }, h("span", { class: dotClass(this.colours, row.id) }), h("button", { type: "button", class: "row-name", "data-focus": `row ${row.id}`, onclick: (event) => { event.stopPropagation(); this.actions.select(row.id); } }, row.label)),
+    return h(
+      "tr",
+      {
+        "data-id": row.id,
+        "aria-selected": String(this.state.select === `${row.id}`),
+        onclick: () => this.actions.select(row.id),
+      },
+      h(
+        "td",
+        { title },
+        h("span", { class: dotClass(this.colours, row.id) }),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "row-name",
+            "data-focus": `row ${row.id}`,
+            onclick: (event) => {
+              event.stopPropagation();
+              this.actions.select(row.id);
+            },
+          },
+          row.label,
+        ),
+      ),
       h("td", { class: "n", title: weight(row.self, type.unit) }, share(row.self, total)),
       h("td", { class: "n", title: weight(row.cum, type.unit) }, share(row.cum, total)),
-      hasCalls ? h("td", { class: "n", title: count(row.calls) }, brief(row.calls)) : null);
+      hasCalls ? h("td", { class: "n", title: count(row.calls) }, brief(row.calls)) : null,
+    );
   }
 
   #pages() {
     const { page, pages, shown, functions } = this.answer;
-    const go = (to, words, label) => h("button", { type: "button", disabled: to < 1 || to > pages, "aria-label": label, onclick: () => this.actions.page(to) }, words);
-    replace(this.pager, h("span", { class: "info" }, shown === functions ? `${count(functions)} functions` : `${count(shown)} of ${count(functions)} functions`),
-      pages > 1 ? [go(page - 1, "‹", "Previous page"), `${page} / ${count(pages)}`, go(page + 1, "›", "Next page")] : null);
+    const go = (to, words, label) =>
+      h(
+        "button",
+        { type: "button", disabled: to < 1 || to > pages, "aria-label": label, onclick: () => this.actions.page(to) },
+        words,
+      );
+    replace(
+      this.pager,
+      h(
+        "span",
+        { class: "info" },
+        shown === functions ? `${count(functions)} functions` : `${count(shown)} of ${count(functions)} functions`,
+      ),
+      pages > 1 ? [go(page - 1, "‹", "Previous page"), `${page} / ${count(pages)}`, go(page + 1, "›", "Next page")] : null,
+    );
   }
 }
 

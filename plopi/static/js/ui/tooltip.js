@@ -12,11 +12,21 @@ export class Tooltip {
 
   showNode(node, payload, event) {
     const { total, type } = payload;
-    const line = (name, value) => [h("dt", {}, name), h("dd", {}, h("b", {}, share(value, total))), h("dd", {}, weight(value, type.unit))];
+    const line = (name, value) => [
+      h("dt", {}, name),
+      h("dd", {}, h("b", {}, share(value, total))),
+      h("dd", {}, weight(value, type.unit)),
+    ];
     this.#show(event, [
       h("b", {}, node.name),
       h("div", { class: "where" }, origin(node)),
-      h("dl", {}, line("self", node.self), line("cumulative", node.cum), node.recursive ? line("calls itself", node.recursive) : null),
+      h(
+        "dl",
+        {},
+        line("self", node.self),
+        line("cumulative", node.cum),
+        node.recursive ? line("calls itself", node.recursive) : null,
+      ),
     ]);
   }
 
@@ -24,9 +34,19 @@ export class Tooltip {
     const { total, type } = payload;
     this.#show(event, [
       h("b", {}, `${names(edge.caller)} → ${names(edge.callee)}`),
-      h("div", {}, `${edge.exact === false ? "at most " : ""}${share(edge.weight, total)} of all, ${weight(edge.weight, type.unit)}`),
+      h(
+        "div",
+        {},
+        `${edge.exact === false ? "at most " : ""}${share(edge.weight, total)} of all, ${weight(edge.weight, type.unit)}`,
+      ),
       edge.residual ? h("div", { class: "hint" }, "by way of functions that are not drawn") : null,
-      edge.wrappers.length ? h("div", { class: "hint" }, `through ${plural(edge.wrappers.length, "wrapper")}: ${edge.wrappers.map((w) => w.label).join(" → ")}`) : null,
+      edge.wrappers.length
+        ? h(
+            "div",
+            { class: "hint" },
+            `through ${plural(edge.wrappers.length, "wrapper")}: ${edge.wrappers.map((w) => w.label).join(" → ")}`,
+          )
+        : null,
     ]);
   }
 
@@ -44,4 +64,3 @@ export class Tooltip {
     this.element.style.top = `${Math.max(4, y)}px`;
   }
 }
-
