@@ -186,6 +186,7 @@ BANNED_CALLS = {"eval", "exec", "literal_eval", "marshal.load", "marshal.loads",
 EXCUSED = {
     # (module, what): why
     ("plopi.collector.launch", "exec"): "the runner's job is to run the user's code",
+    ("plopi.collector.selftest", "exec"): "runs a constant of its own: code that is made and freed is a case of the self-test",
 }
 
 
@@ -294,13 +295,18 @@ def test_pages_have_nothing_inline_and_nothing_from_elsewhere(page: Path) -> Non
 
 # --- size ---
 
-MAX_FILE = 400
+MAX_FILE = {".c": 800, ".h": 800}  # C says in two lines what Python says in one
+MAX_FILE_ELSE = 400
 MAX_FUNCTION = 60
 LONG_FILES: dict[str, str] = {
     # path: why it is one thing nevertheless
+    "plopi/collector/collector.py": "a few lines over: every public call is about the one run and its lock",
+    "plopi/static/js/pages/graph.js": "the page's glue: state, data, drawing and panels meet here and nowhere else",
+    "plopi/collector/walk.py": "a third of it is on_tick, and all of it shares the records that on_tick may touch without a lock",
 }
 LONG_FUNCTIONS: dict[str, str] = {
     # path:function: why it is one thing nevertheless
+    "plopi/collector/walk.py:on_tick": "a signal handler must not call Python functions: it is written out",
 }
 
 
@@ -315,8 +321,8 @@ def relative(path: Path) -> str:
 
 def test_files_are_one_thing_each() -> None:
     lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in sized_files()}
-    long = {name: length for name, length in lengths.items() if length > MAX_FILE}
-    assert long.keys() - LONG_FILES.keys() == set(), f"longer than {MAX_FILE} lines: {long}"
+    long = {name: length for name, length in lengths.items() if length > MAX_FILE.get(Path(name).suffix, MAX_FILE_ELSE)}
+    assert long.keys() - LONG_FILES.keys() == set(), f"too long: {long}"
     assert LONG_FILES.keys() - long.keys() == set(), "excused, and not long any more"
 
 
