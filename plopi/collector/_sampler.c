@@ -211,6 +211,8 @@ static uint64_t mean_spacing(void) {
     return ticks ? (read_clock(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns) / ticks : 0;
 }
 
+/* The CPU time between two samples of a thread goes half to either: each moment belongs to the nearest sample. If it all went to the
+   later one, work that comes in bursts shorter than the kernel's tick would be filed under what ends a burst. */
 static void file_sample(const Sample *sample, uint64_t spacing) {
     Watched *row = sample->entry >= 0 ? &wall.rows[sample->entry] : NULL;
     if (row != NULL) {
@@ -222,8 +224,13 @@ static void file_sample(const Sample *sample, uint64_t spacing) {
     }
     node = bounded(&tables, node);
     uint32_t thread = thread_row(&tables, sample);
-    uint64_t cpu_ns = sample->flags & FIRST ? spacing : sample->cpu_ns;
-    if (thread == NO_ROW || add_weights(&tables, node, thread, 1, cpu_ns, sample->wall_ns) < 0) {
+    uint64_t cpu_ns = sample->flags & FIRST ? spacing : sample->cpu_ns, half_ns = 0;
+    uint32_t last = sample->flags & FROM_WALL ? NO_ROW : swap_last_node(&tables, sample->thread, node);
+    if (last != NO_ROW && !(sample->flags & FIRST)) {
+        half_ns = cpu_ns / 2;
+    }
+    if (thread == NO_ROW || add_weights(&tables, node, thread, 1, cpu_ns - half_ns, sample->wall_ns) < 0 ||
+        (half_ns && add_weights(&tables, last, thread, 0, half_ns, 0) < 0)) {
         tables.dropped++;
     }
     if (row != NULL) {

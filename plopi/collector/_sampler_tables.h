@@ -84,6 +84,15 @@ static int map_put(Map *map, uint64_t key, uint32_t value) {
     return 0;
 }
 
+/* The key must be there. */
+static void map_set(Map *map, uint64_t key, uint32_t value) {
+    size_t i = spread(key) & map->mask;
+    while (map->keys[i] != key) {
+        i = (i + 1) & map->mask;
+    }
+    map->values[i] = value;
+}
+
 static void map_remove(Map *map, uint64_t key) {
     if (map->keys == NULL) {
         return;
@@ -178,6 +187,7 @@ typedef struct {
 
 typedef struct {
     Map code_rows, function_rows, location_rows, node_rows, sum_rows, thread_rows, leaf_rows;
+    Map last_nodes; /* by thread: the stack of its last CPU sample */
     Column codes, functions, locations, nodes, sums, threads;
     uint32_t free_code;       /* row + 1 */
     uint32_t gc, truncated;   /* locations */
@@ -201,7 +211,7 @@ static void tables_free(Tables *tables) {
         Py_XDECREF(ROW(tables->functions, Function, i)->name);
     }
     Map *maps[] = {&tables->code_rows, &tables->function_rows, &tables->location_rows, &tables->node_rows,
-                   &tables->sum_rows,  &tables->thread_rows,   &tables->leaf_rows};
+                   &tables->sum_rows,  &tables->thread_rows,   &tables->leaf_rows,     &tables->last_nodes};
     Column *columns[] = {&tables->codes, &tables->functions, &tables->locations, &tables->nodes, &tables->sums, &tables->threads};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
         map_free(maps[i]);
@@ -472,6 +482,23 @@ static int add_weights(Tables *tables, uint32_t node, uint32_t thread, uint64_t 
     sum->cpu_ns += cpu_ns;
     sum->wall_ns += wall_ns;
     return 0;
+}
+
+#define MAX_LAST_NODES 65536
+
+/* The stack of the thread's CPU sample before this one, or NO_ROW; from now on it is `node`. */
+static uint32_t swap_last_node(Tables *tables, uint32_t thread, uint32_t node) {
+    uint64_t key = (uint64_t)thread + 1;
+    uint32_t last = map_get(&tables->last_nodes, key);
+    if (last == NO_ROW && tables->last_nodes.used >= MAX_LAST_NODES) {
+        map_clear(&tables->last_nodes); /* threads come and go: most of these are gone */
+    }
+    if (last == NO_ROW) {
+        map_put(&tables->last_nodes, key, node);
+    } else {
+        map_set(&tables->last_nodes, key, node);
+    }
+    return last;
 }
 
 /* Empty tables with the two functions that are no code object's. */
