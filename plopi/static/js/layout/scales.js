@@ -34,3 +34,8 @@ export function makeScales(payload, size) {
     largestWeight,
   };
 }
+
+/** Scales as they are on a screen that shows `by` pixels for each drawn one. */
+export function zoomed(scales, by) {
+  return { ...scales, radius: (weight) => scales.radius(weight) * by, width: (weight) => scales.width(weight) * by };
+}

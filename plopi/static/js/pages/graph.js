@@ -3,41 +3,26 @@ import { Api, whenReady } from "../api.js";
 import { GraphView } from "../draw/graph.js";
 import { colourClass } from "../draw/nodes.js";
 import { Live } from "../live.js";
-import { choice, integer, numbers, positions, text, UrlState } from "../state.js";
-import { Controls, FEWEST, MOST } from "../ui/controls.js";
+import { zoomed } from "../layout/exports.js";
+import { UrlState } from "../state.js";
+import { Controls } from "../ui/controls.js";
 import { leftOutWords, noteLines, showFacts, warningLines } from "../ui/facts.js";
 import { GRAPH_HELP, helpSheet } from "../ui/help.js";
 import { h, replace } from "../ui/dom.js";
 import { drawLegend } from "../ui/legend.js";
 import { hideMessage, showEmpty, showMessage, showPending, showTrouble } from "../ui/message.js";
-import { bindKeys, neighbour } from "../ui/keys.js";
+import { bindKeys } from "../ui/keys.js";
 import { SidePanel } from "../ui/panel.js";
 import { applyTheme, themeButton } from "../ui/theme.js";
 import { Tooltip } from "../ui/tooltip.js";
 import { LayoutWorker } from "../ui/worker.js";
+import { GRAPH_KEYS, KEYS, TABLE_KEYS } from "./address.js";
 import { Picture } from "./picture.js";
-
-export const KEYS = {
-  type: text(),
-  thread: text(),
-  layout: choice(["layered", "force"]),
-  nodes: integer(null, FEWEST, MOST),
-  select: text(),
-  panel: choice(["open", "closed"]),
-  sort: choice(["self", "cum", "name", "calls"]),
-  order: choice(["desc", "asc"]),
-  q: text(),
-  page: integer(1, 1, 1e6),
-  size: numbers(2),
-  view: numbers(3),
-  moved: positions(),
-};
+import { choices, commands } from "./steering.js";
 
 const MOST_BY_DEFAULT = 80;
 const FEWEST_BY_DEFAULT = 14;
 const PIXELS_PER_FUNCTION = 11000;
-const GRAPH_KEYS = ["type", "thread", "nodes", "layout", "size"];
-const TABLE_KEYS = ["type", "thread", "sort", "order", "q", "page"];
 const RESIZE_MS = 180;
 const $ = (id) => document.getElementById(id);
 
@@ -52,12 +37,12 @@ class GraphPage {
     this.paused = false;
     this.legend = { groups: $("groups"), scales: $("scales") };
     this.view = new GraphView($("graph"), this.#viewEvents());
-    this.controls = new Controls($("controls"), this.#controlActions());
+    this.controls = new Controls($("controls"), choices(this));
     this.panel = new SidePanel($("details"), $("functions"), this.api, id, {
       state: () => this.url.state,
       set: (changes, options) => this.url.set(changes, options),
-      select: (functionId) => this.#select({ node: functionId }),
-      unselect: () => this.#select(null),
+      select: (functionId) => this.select({ node: functionId }),
+      unselect: () => this.select(null),
     });
     this.help = helpSheet("How to read and steer the graph", GRAPH_HELP);
     $("tools").append(
@@ -68,7 +53,7 @@ class GraphPage {
         "?",
       ),
     );
-    bindKeys(this.#keyActions());
+    bindKeys(commands(this));
     window.addEventListener("resize", () => this.#resized());
     document.addEventListener("visibilitychange", () => this.#catchUp());
   }
@@ -168,7 +153,7 @@ class GraphPage {
     this.view.fit(this.#pane(), size);
     this.view.setView(this.state.view);
     this.view.show(this.scene, this.picture.bends, { animate });
-    this.view.select(this.#selection());
+    this.view.select(this.selection());
     this.#showControls();
     $("graph").dataset.ready = String(Number($("graph").dataset.ready ?? 0) + 1);
   }
@@ -268,20 +253,20 @@ class GraphPage {
     if (!this.fromView) this.#draw({ animate: true });
   }
 
-  #selection() {
+  selection() {
     const raw = this.state.select;
     if (/^\d+$/.test(raw)) return { node: Number(raw) };
     return /^\d+>\d+$/.test(raw) ? { edge: raw } : null;
   }
 
-  #select(selection) {
+  select(selection) {
     const select = selection?.node !== undefined ? String(selection.node) : (selection?.edge ?? "");
     this.tooltip.hide();
     this.url.set({ select }, { push: true });
   }
 
   #selected() {
-    const selection = this.#selection();
+    const selection = this.selection();
     this.view.select(selection);
     if (selection?.node !== undefined) this.view.showNode(selection.node);
     this.panel.showSelection(selection, this.payload, this.colours);
@@ -318,7 +303,7 @@ class GraphPage {
     else this.#reload({ fresh: !this.scene });
   }
 
-  #pause() {
+  pause() {
     this.paused = !this.paused;
     if (!this.paused) this.#reload({ fresh: false });
     if (this.profile) this.#header();
@@ -341,9 +326,9 @@ class GraphPage {
   #viewEvents() {
     const nameOf = (id) => this.payload.nodes.find((node) => node.id === id)?.label ?? String(id);
     return {
-      pickNode: (id) => this.#select({ node: id }),
-      pickEdge: (edge) => this.#select({ edge }),
-      background: () => this.#select(null),
+      pickNode: (id) => this.select({ node: id }),
+      pickEdge: (edge) => this.select({ edge }),
+      background: () => this.select(null),
       hover: (kind, id, event) => {
         if (kind === "node")
           this.tooltip.showNode(
@@ -374,74 +359,21 @@ class GraphPage {
       },
       placed: (hidden, scale) => {
         this.#leftOut(hidden);
-        drawLegend(this.legend, this.payload, scaled(this.scene.scales, scale));
+        drawLegend(this.legend, this.payload, zoomed(this.scene.scales, scale));
       },
     };
   }
 
-  #controlActions() {
-    const reset = { view: null, moved: new Map(), size: null };
-    return {
-      type: (type) => this.url.set({ type: type === this.defaultType ? "" : type, page: 1 }, { push: true }),
-      thread: (thread) => this.url.set({ thread, page: 1 }, { push: true }),
-      layout: (layout) => this.url.set({ layout, ...reset }, { push: true }),
-      nodes: (nodes) => this.url.set({ nodes, ...reset }, { push: true }),
-      fit: () => this.#fit(),
-      tidy: () => this.#tidy(),
-      pause: () => this.#pause(),
-      panel: () => this.url.set({ panel: this.state.panel === "open" ? "closed" : "open" }),
-    };
-  }
-
-  #fit() {
+  fit() {
     this.view.setView(null);
     this.#remember({ view: null });
   }
 
-  #tidy() {
+  tidy() {
     this.#remember({ view: null, moved: new Map() });
     this.#draw({ animate: true });
   }
-
-  #keyActions() {
-    const walk = (direction) => {
-      const focused = Number(document.activeElement?.closest?.(".node")?.dataset.id ?? NaN);
-      const start = Number.isNaN(focused) ? this.#selection()?.node : focused;
-      const next = this.payload && neighbour(this.payload, start, direction);
-      if (next !== null && next !== undefined) this.view.focusNode(next);
-    };
-    return {
-      walk,
-      enter: () => {
-        const focused = document.activeElement?.closest?.(".node");
-        if (focused) this.#select({ node: Number(focused.dataset.id) });
-        return Boolean(focused);
-      },
-      escape: () => {
-        this.tooltip.hide();
-        if (this.state.select) this.#select(null);
-      },
-      zoom: (factor) => this.view.zoomBy(factor),
-      fit: () => this.#fit(),
-      search: () => {
-        this.url.set({ panel: "open" });
-        this.panel.focusSearch();
-      },
-      layout: () => this.#controlActions().layout(this.state.layout === "layered" ? "force" : "layered"),
-      pause: () => {
-        if (this.profile?.status === "growing") this.#pause();
-      },
-      table: () => this.#controlActions().panel(),
-      help: () => this.help.showModal(),
-    };
-  }
 }
-
-const scaled = ({ radius, width, ...rest }, by) => ({
-  ...rest,
-  radius: (value) => radius(value) * by,
-  width: (value) => width(value) * by,
-});
 
 applyTheme();
 const match = /\/p\/([^/]+)\/graph\/?$/.exec(window.location.pathname);
