@@ -27,7 +27,7 @@ enum { OFF, ON };
 
 #define SIGNAL SIGPROF
 #define MAX_BASES 4096
-#define COST_EVERY 16 /* one sample in so many is timed */
+#define COST_EVERY 64 /* one sample in so many is timed */
 
 typedef struct {
     int32_t tid;

@@ -306,6 +306,7 @@ def test_signal_timer_threads_and_memory_are_as_before_after_many_starts(native:
             for i in range(n): cycle((s.CPU_CLOCK, s.WALL_CLOCK, s.CPU_CLOCK | s.WALL_CLOCK)[i % 3])
         # with its first thread the C library installs signals of its own
         first = threading.Thread(target=spin, args=(0,)); first.start(); first.join()
+        time.sleep(0.2)
         before = state()
         turns(500)
         middle = memory()
