@@ -47,7 +47,7 @@ function circleScale(scales, total, type) {
   const top = roundBelow(scales.largestSelf / total);
   const values = PARTS.filter((part) => part <= top * 1.0001)
     .map((part) => part * total)
-    .filter((value) => value >= 0.0005 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20)
+    .filter((value) => value >= 0.001 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20)
     .slice(-3);
   if (!values.length) return null;
   return h(
