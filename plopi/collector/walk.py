@@ -74,7 +74,7 @@ class Sampler:
         "busy", "ticks", "chain", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths",
         "gc_code", "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
         "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
-        "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_stride", "threads",
+        "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "hot", "gc_stride", "threads",
     )  # fmt: skip
 
     def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
@@ -99,6 +99,8 @@ class Sampler:
         """Falsy: the application's wakeup descriptor is nearly full. See ``wakeup``."""
         self.busy = False
         self.mixed = True
+        self.hot: set[int] = set()
+        """Threads that have moved of late: the only ones asked for their clock while there are many."""
         self.credit = self.process = self.seen = 0
         self.ticks = self.passes = self.by_helper = self.cost_ns = 0
         self.skipped_full = self.too_dear = False
@@ -217,11 +219,14 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     if process - s.process < still and s.passes % ALWAYS_LOOK:
                         break
                     s.process = process
-                for ident, innermost in frames.items():
+                for ident in frames if sweep or not many else tuple(s.hot):
+                    innermost = frames.get(ident)
+                    if innermost is None:
+                        continue
                     record = records.get(ident)
                     now = -1
                     if record is not None:
-                        if many and (record.quiet >= STILL) is not sweep:
+                        if sweep and ident in s.hot:
                             continue
                         try:
                             now = clock_gettime_ns(record.clock)
@@ -244,10 +249,13 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     if used > still:
                         record.cpu = now
                         record.quiet = 0
+                        s.hot.add(ident)
                         moved.append((record, innermost, used))
                         total += used
                     else:
                         record.quiet += 1
+                        if record.quiet >= STILL:
+                            s.hot.discard(ident)
 
         # what the pending ticks are worth
         worth = total

@@ -330,3 +330,20 @@ def test_own_frames_and_the_runner_never_appear(run):
                threads=[p.thread_name(i) for i in range(len(p.threads))])
     """)
     assert ran.answer == {"files": [], "threads": ["MainThread"]}
+
+
+@pytest.mark.one_python
+def test_a_worker_among_many_idle_threads_is_found(run):
+    """Threads that have long been still are asked for their clock only when CPU time is unaccounted for."""
+    ran = run("""
+        done = threading.Event()
+        go = threading.Event()
+        def late_worker(): go.wait(); spin(0.5)
+        for i in range(20): threading.Thread(target=done.wait, name=f"idle-{i}").start()
+        w = threading.Thread(target=late_worker, name="worker"); w.start()
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        spin(0.3); go.set(); w.join(); spin(0.3); c.stop(); done.set()
+        answer(found=by_thread(c.snapshot()))
+    """)
+    assert ran.answer["found"]["worker"] == approx(0.5, rel=0.12)
+    assert ran.answer["found"]["MainThread"] == approx(0.6, rel=0.15)
