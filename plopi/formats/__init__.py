@@ -23,8 +23,8 @@ FORMATS: Mapping[str, str] = {
 }
 """Name -> module, in the order in which they are asked whether a file is theirs."""
 
-HEAD_BYTES = 4096
-"""How much of a file's content ``sniff`` wants to see."""
+HEAD_BYTES = 64 << 10
+"""How much of a file's content ``sniff`` wants to see: lines of deep folded stacks are long."""
 
 
 class Format(Protocol):

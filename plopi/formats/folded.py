@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 NAME = "folded"
 SUFFIX = ".folded"
 
+_COUNTED = re.compile(rb"(?:.*\S)?[ \t]+-?[\d.,eE+]+\s*", re.DOTALL)
+_LONG_LINE = 32 << 10
+"""A line of that many bytes that ends with the head may go on after it."""
+
 
 def sniff(head: bytes, file_name: str) -> bool:
-    """The first line that is no comment ends in a blank and a number."""
+    """The first line that is no comment ends in a blank and a number; of one that goes on after ``head``, frames must be seen."""
     if b"\0" in head:
         return False
-    lines = [line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#")]
-    return bool(lines) and re.fullmatch(rb".*\S[ \t]+-?[\d.,eE+]+\s*", lines[0], re.DOTALL) is not None
+    line = next((line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#")), b"")
+    is_cut = len(line) >= _LONG_LINE and head.endswith(line)
+    return _COUNTED.fullmatch(line) is not None or (is_cut and b";" in line)
 
 
 def read(data: bytes, limits: Limits) -> Profile:

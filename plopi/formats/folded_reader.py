@@ -34,7 +34,7 @@ def read(data: bytes, limits: Limits) -> Profile:
             stack, count = _split(stripped, offset)
             is_austin = _AUSTIN_STACK.match(stack) is not None
             before = len(paths)
-            for frame in stack.split(b";"):
+            for frame in stack.split(b";") if stack else ():  # py-spy counts samples of no frames
                 location = known.get(frame)
                 if location is None:
                     location = known[frame] = names.location(*_place(decoded(frame), is_austin))
@@ -54,7 +54,7 @@ def read(data: bytes, limits: Limits) -> Profile:
 
 def _split(line: bytes, offset: int) -> tuple[bytes, int]:
     stack, blank, number = line.rpartition(b" ")
-    if not blank or not stack.strip():
+    if not blank:
         raise FormatError("the line has no blank between its stack and its count", offset)
     if not _NUMBER.fullmatch(number) or int(number) > INT64_MAX:
         shown = ascii(decoded(number[:20]))

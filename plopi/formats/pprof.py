@@ -19,6 +19,8 @@ SUFFIX = ".pb.gz"
 
 _WIRE_TYPES = {**dict.fromkeys((1, 2, 3, 4, 5, 6, 11), (2,)), **dict.fromkeys((7, 8, 9, 10, 12, 14, 15), (0,)), 13: (0, 2)}
 """What may stand for each field of profile.proto; those above 15 are somebody's own."""
+_FIELDS_BYTES = 4096
+"""How much of a file's beginning is looked at field by field."""
 
 
 def sniff(head: bytes, file_name: str) -> bool:
@@ -26,7 +28,7 @@ def sniff(head: bytes, file_name: str) -> bool:
     if is_recording(head):
         return True
     name = file_name.lower().removesuffix(".part").removesuffix(".gz")
-    return name.endswith((".pb", ".pprof")) or _sample_types(head) > 0
+    return name.endswith((".pb", ".pprof")) or _sample_types(head[:_FIELDS_BYTES]) > 0
 
 
 def _sample_types(head: bytes) -> int:
