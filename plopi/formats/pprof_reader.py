@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -265,11 +265,12 @@ class _Rows:
 def _packed_rows(samples: Iterable[bytes], schema: Schema, places: _Places, limits: Limits) -> _Rows | None:
     """Samples whose numbers are all packed, as plopi writes them: a path is decoded once however often it comes.
 
-    None where a tool has rewritten the file and some are not packed.
+    None where a tool has rewritten the file and some are not packed: such numbers are unknown fields here, and told by the bytes
+    that they add.
     """
     paths: dict[bytes, int] = {}
     labels: dict[tuple[bytes, ...], int] = {}
-    path, label, values = [], [], []
+    path, label, values, sizes = [], [], [], []
     for raw in samples:
         sample = parsed(schema.PackedSample, raw)
         if len(sample.location_id) != 1 or len(sample.value) != 1:
@@ -277,9 +278,19 @@ def _packed_rows(samples: Iterable[bytes], schema: Schema, places: _Places, limi
         path.append(paths.setdefault(sample.location_id[0], len(paths)))
         label.append(labels.setdefault(tuple(sample.label), len(labels)))
         values.append(sample.value[0])
+        sizes.append(len(raw))
+    label_sizes = ints([int(_field_sizes(each).sum()) for each in labels])
+    if not np.array_equal(_field_sizes(paths)[ints(path)] + _field_sizes(values) + label_sizes[ints(label)], sizes):
+        return None
     locations, lengths = ragged.varints(list(paths))
     flat, counts = ragged.varints(values)
     return _Rows(places.numbers(locations), lengths, ints(path), ints(label), list(labels), flat, counts)
+
+
+def _field_sizes(contents: Collection[bytes]) -> Ints:
+    """How many bytes each takes as a field with a number below 16: tag, length, content."""
+    sizes = np.fromiter(map(len, contents), np.int64, len(contents))
+    return sizes + 2 + sum((sizes >= 1 << 7 * place).astype(np.int64) for place in range(1, 5))
 
 
 def _rows(samples: Sequence[bytes], schema: Schema, places: _Places, limits: Limits) -> _Rows:

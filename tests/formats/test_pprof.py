@@ -362,6 +362,36 @@ def test_a_packed_number_that_is_cut_off_is_refused() -> None:
         read(broken, "x.pb")
 
 
+@pytest.mark.parametrize(
+    ("sample", "stack"),
+    [
+        (b"\x0a\x01\x01\x08\x02\x12\x01\x07", "gf"),
+        (b"\x08\x02\x0a\x01\x01\x12\x01\x07", "fg"),
+        (b"\x0a\x01\x01\x10\x07", "f"),
+        (b"\x08\x01\x08\x02\x10\x07", "gf"),
+        (b"\x0a\x81\x00\x01\x12\x01\x07", "f"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_numbers_packed_and_not_in_one_sample_of_ones_own(sample: bytes, stack: str, first: bool) -> None:
+    """protobuf allows it, and a tool that rewrites files may do it: no number is lost."""
+    raw = gzip.decompress(written(profile_from("f\n  g 1"), "pprof"))
+    own = b"\x12\x07\x0a\x02\x02\x01\x12\x01\x01"
+    assert own in raw
+    mixed = bytes_field(2, sample)
+    data = raw.replace(own, mixed + own if first else own + mixed)
+    found = {"".join(frame[0] for frame in path): weights for path, weights in stacks_of(read(data, "x.pb")).items()}
+    assert found == ({"fg": (8,)} if stack == "fg" else {stack: (7,), "fg": (1,)})
+
+
+def test_values_packed_and_not_in_one_sample_are_counted_together() -> None:
+    raw = gzip.decompress(written(profile_from("f 1"), "pprof"))
+    own = b"\x12\x06\x0a\x01\x01\x12\x01\x01"
+    assert own in raw
+    with pytest.raises(FormatError, match="2 values where"):
+        read(raw.replace(own, bytes_field(2, own[2:] + b"\x10\x07")), "x.pb")
+
+
 def test_damaged_gzip_is_refused() -> None:
     data = written(server(), "pprof")
     for size in range(len(data)):
