@@ -368,12 +368,25 @@ static void note_bases(void) {
     }
 }
 
+static struct timeval interval; /* that of the timer which we armed, as the kernel tells it; zero: none */
+
 static void arm(uint64_t interval_ns) {
     struct itimerval timer = {{0, 0}, {0, 0}};
     timer.it_interval.tv_sec = (time_t)(interval_ns / 1000000000u);
     timer.it_interval.tv_usec = (suseconds_t)(interval_ns % 1000000000u / 1000u);
     timer.it_value = timer.it_interval;
     setitimer(ITIMER_PROF, &timer, NULL);
+    getitimer(ITIMER_PROF, &timer);
+    interval = timer.it_interval;
+}
+
+/* Unless the program has set the timer to something of its own. */
+static void disarm(void) {
+    struct itimerval timer;
+    if ((interval.tv_sec || interval.tv_usec) && getitimer(ITIMER_PROF, &timer) == 0 && timer.it_interval.tv_sec == interval.tv_sec &&
+        timer.it_interval.tv_usec == interval.tv_usec) {
+        arm(0);
+    }
 }
 
 /* No handler runs once this returns, and none will until the next start. */
@@ -388,8 +401,13 @@ static void wait_for_handlers(void) {
     }
 }
 
+static int signal_is_ours(void) {
+    struct sigaction present;
+    return sigaction(SIGNAL, NULL, &present) == 0 && (present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_signal;
+}
+
 static void forget_in_child(void) {
-    if (atomic_exchange(&session.state, OFF) == ON) {
+    if (atomic_exchange(&session.state, OFF) == ON && signal_is_ours()) {
         sigaction(SIGNAL, &session.former, NULL);
     }
     atomic_store(&session.inside, 0);
@@ -499,9 +517,9 @@ static PyObject *sampler_stop(PyObject *module, PyObject *unused) {
     if (atomic_load(&session.state) == ON) {
         ticker_stop();
         atomic_store(&session.state, OFF);
-        struct sigaction present, ignore = {.sa_handler = SIG_IGN};
-        if (sigaction(SIGNAL, NULL, &present) == 0 && (present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_signal) {
-            arm(0);
+        disarm();
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+        if (signal_is_ours()) {
             /* to ignore a signal discards what is pending of it: so none is left that the former action could meet */
             sigaction(SIGNAL, &ignore, NULL);
             sigaction(SIGNAL, &session.former, NULL);
@@ -518,7 +536,7 @@ static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     (void)unused;
     struct sigaction present, ignore = {.sa_handler = SIG_IGN};
     if (atomic_load(&session.state) == ON && sigaction(SIGNAL, NULL, &present) == 0) {
-        arm(0);
+        disarm();
         ticker_pause(1);
         sigaction(SIGNAL, &ignore, NULL); /* discards what is pending */
         sigaction(SIGNAL, &present, NULL);
@@ -536,7 +554,7 @@ static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
     }
     if (atomic_load(&session.state) == ON) {
         ticker_pause(0);
-        if (session.clocks & CPU_CLOCK) {
+        if (session.clocks & CPU_CLOCK && signal_is_ours()) {
             arm(interval_ns);
         }
     }
@@ -548,10 +566,8 @@ PyDoc_STRVAR(is_ours_doc, "is_ours()\n--\n\nWhether signal and timer are still a
 static PyObject *sampler_is_ours(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-    struct sigaction present;
     struct itimerval timer;
-    int ours = sigaction(SIGNAL, NULL, &present) == 0 && (present.sa_flags & SA_SIGINFO) && present.sa_sigaction == on_signal &&
-               getitimer(ITIMER_PROF, &timer) == 0 &&
+    int ours = signal_is_ours() && getitimer(ITIMER_PROF, &timer) == 0 &&
                (!(session.clocks & CPU_CLOCK) || timer.it_interval.tv_sec || timer.it_interval.tv_usec);
     return PyBool_FromLong(ours);
 }

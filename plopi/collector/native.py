@@ -34,12 +34,17 @@ Batch = tuple[int, list[tuple[str, str, int]], bytes, bytes, bytes, bytes]
 
 def why_not(plan: Plan) -> str | None:
     """Why this engine cannot do what ``plan`` asks for here and now, or None."""
-    reason = unavailable()
-    if reason is None and plan.mode == "virtual":
-        reason = "it measures CPU and wall time, not virtual time"
+    reason = never_for(plan)
     if reason is None:
         _, reason = _signal_for(_sampler())
     return reason
+
+
+def never_for(plan: Plan) -> str | None:
+    """Why this engine cannot do it whatever state the process is in, or None."""
+    if plan.mode == "virtual":
+        return "it measures CPU and wall time, not virtual time"
+    return unavailable()
 
 
 @lru_cache(maxsize=1)
@@ -88,8 +93,8 @@ class NativeEngine:
     name = "native"
 
     def __init__(self, plan: Plan, max_stacks: int) -> None:
-        """Raises UsageError where the engine cannot be had."""
-        reason = why_not(plan)
+        """Raises UsageError where the engine cannot be had, as ``start`` does where SIGPROF is in use."""
+        reason = never_for(plan)
         if reason is not None:
             raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         self.plan, self.tally = plan, Tally()
@@ -100,7 +105,9 @@ class NativeEngine:
     def start(self) -> None:
         sampler = self._sampler
         sampler.close()
-        over_handler, _ = _signal_for(sampler)
+        over_handler, reason = _signal_for(sampler)
+        if reason is not None:
+            raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         clocks = (sampler.CPU_CLOCK if self.plan.measures_cpu else 0) | (sampler.WALL_CLOCK if self.plan.measures_wall else 0)
         directory = COLLECTOR_DIRECTORY
         try:
@@ -124,6 +131,7 @@ class NativeEngine:
 
     def check(self) -> None:
         if self._running and not self._sampler.is_ours():
+            self._sampler.pause()  # the signals that we cause are not for the program's handler
             self.tally.note("sampling interrupted: SIGPROF or its timer was taken over by the program")
 
     def settle(self) -> None:

@@ -113,7 +113,7 @@ def test_somebody_elses_signal_is_left_alone(native: Built) -> None:
         def mine(number, frame): pass
         signal.signal(signal.SIGPROF, mine)
         try:
-            Collector(mode="cpu", engine="native")
+            Collector(mode="cpu", engine="native").start()
         except UsageError as error:
             print(json.dumps([str(error), signal.getsignal(signal.SIGPROF) is mine]))
         """,
@@ -408,6 +408,26 @@ def test_a_forked_child_is_left_in_peace_and_can_profile_itself(native: Built) -
         """,
     )
     assert found[0] == [0] * 6 and found[1] == pytest.approx(0.3, rel=0.2)
+
+
+def test_a_child_forked_after_the_program_took_the_signal_goes_on(native: Built) -> None:
+    found = run(
+        native,
+        """
+        collector = Collector(interval=0.004, mode="cpu", engine="native")
+        collector.start(None)
+        spin(0.1)
+        signal.signal(signal.SIGPROF, lambda number, frame: None)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        time.sleep(1.5)
+        collector.stop()
+        print(json.dumps([status, list(collector.about.notes), getattr(signal.getsignal(signal.SIGPROF), "__name__", "?")]))
+        """,
+    )
+    assert found[0] == 0 and "taken over" in " ".join(found[1]) and found[2] == "<lambda>"
 
 
 def test_interrupted_system_calls_go_on_and_errno_stays(native: Built) -> None:
