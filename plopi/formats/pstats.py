@@ -1,6 +1,6 @@
 """The dumps of cProfile and profile, for the standard library's pstats: a marshalled dict
 ``{(file, line, name): (primitive calls, calls, tottime, cumtime, {caller: (calls, primitive calls, tottime, cumtime)})}``,
-the first two being the other way round for a caller, as cProfile has it.
+the first two being the other way round for a caller, as cProfile has it; ``profile`` has a caller's count of calls alone.
 
 Marshalled data is written with ``marshal``, but never loaded with it: a hostile file would crash the interpreter.
 """
@@ -8,6 +8,7 @@ Marshalled data is written with ``marshal``, but never loaded with it: a hostile
 from __future__ import annotations
 
 import marshal
+from operator import eq
 from typing import TYPE_CHECKING, BinaryIO
 
 from plopi.formats.pprof_writer import default_sample_type
@@ -16,7 +17,7 @@ from plopi.model import CALLS, GC_FUNCTION, NONE, TRUNCATED_FUNCTION
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
-    from plopi.model import Profile
+    from plopi.model import Calls, Profile
 
 NAME = "pstats"
 SUFFIX = ".pstats"
@@ -27,7 +28,7 @@ OWN_FUNCTIONS = (GC_FUNCTION, TRUNCATED_FUNCTION)
 
 _Key = tuple[str, int, str]
 _Numbers = tuple[int, int, float, float]
-_Stats = dict[_Key, tuple[int, int, float, float, dict[_Key, _Numbers]]]
+_Stats = dict[_Key, tuple[int, int, float, float, dict[_Key, _Numbers | int]]]
 
 
 def sniff(head: bytes, file_name: str) -> bool:
@@ -77,11 +78,19 @@ def _from_calls(profile: Profile) -> _Stats:
     if calls is None:
         return stats
     for key, count, primitive, own, cum in zip(keys, calls.calls, calls.primitive, calls.self, calls.cum):
-        stats[key] = (int(primitive), int(count), own / 1e9, cum / 1e9, {})
+        stats[key] = (int(primitive), int(count), int(own) / 1e9, int(cum) / 1e9, {})
+    counts_only = _counts_only(calls)
     edges = (calls.caller, calls.callee, calls.edge_calls, calls.edge_primitive, calls.edge_self, calls.edge_cum)
     for caller, callee, count, primitive, own, cum in zip(*edges):
-        stats[keys[callee]][4][keys[caller]] = (int(count), int(primitive), own / 1e9, cum / 1e9)
+        numbers = int(count) if counts_only else (int(count), int(primitive), int(own) / 1e9, int(cum) / 1e9)
+        stats[keys[callee]][4][keys[caller]] = numbers
     return stats
+
+
+def _counts_only(calls: Calls) -> bool:
+    """Whether the edges are those of a dump of ``profile.Profile``: functions took time, and no edge tells how much."""
+    timeless = not any(map(int, calls.edge_self)) and not any(map(int, calls.edge_cum))
+    return timeless and any(map(int, calls.cum)) and all(map(eq, calls.edge_calls, calls.edge_primitive))
 
 
 def _from_stacks(profile: Profile) -> _Stats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from plopi.errors import FormatError
 from plopi.formats.limits import INT64_MAX
 from plopi.formats.ragged import Ints, column, starts_of
 from plopi.formats.unmarshal import MAX_SECONDS, REF, Object
-from plopi.model import Column
+from plopi.model import Calls, Column
 
 _LAYOUT = [
     *(("r", "u1"), ("caller", "<i4"), ("tuple", "u1"), ("size", "u1")),
@@ -84,6 +85,21 @@ class Edges:
         whole = [np.concatenate((part, np.array(each, np.int64))) for part, each in zip(parts, self._single)]
         _refuse_twice(whole[0], whole[1], np.concatenate((at, np.array(self._single_at, np.int64))))
         return tuple(map(column, whole))
+
+
+def with_sampled_times(calls: Calls) -> Calls:
+    """The edges' times in a sampled dump, whose callers are counts of samples: each took what each of its callee's took.
+
+    Python counts a caller once for each time that it stands in a stack, but the callee once for the stack: no edge has more time
+    than either of its ends.
+    """
+    caller, callee, given = (np.array(each, np.int64) for each in (calls.caller, calls.callee, calls.edge_cum))
+    samples, cum = (np.array(each, np.int64) for each in (calls.calls, calls.cum))
+    interval = np.where(samples > 0, cum / np.maximum(samples, 1), 0.0)
+    most = np.minimum(cum[callee], cum[caller])
+    taken = np.minimum(np.array(calls.edge_calls, np.int64) * interval[callee], most)
+    times = np.minimum(np.rint(taken).astype(np.int64), most)
+    return replace(calls, edge_cum=column(np.where(given > 0, given, times)))
 
 
 def _referred(indexes: Ints, reachable: Ints, values: Sequence[int]) -> Ints:

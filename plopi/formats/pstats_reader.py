@@ -7,9 +7,9 @@ from struct import Struct
 from struct import error as StructError
 
 from plopi.errors import FormatError
-from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
+from plopi.formats.limits import MAX_LINE, Limits
 from plopi.formats.pstats import BUILT_IN_FILE, OWN_FUNCTIONS
-from plopi.formats.pstats_edges import Edges
+from plopi.formats.pstats_edges import Edges, with_sampled_times
 from plopi.formats.unmarshal import (
     BINARY_FLOAT,
     DICT,
@@ -59,14 +59,13 @@ class _Reader(Objects):
         self.at += 1
         if self.at != len(self.data):
             raise FormatError(f"{len(self.data) - self.at:,} bytes follow the end of the dump; copy it again", self.at)
+        functions = Functions(self.function_name, self.function_file, self.function_line)
+        calls = Calls(*self.totals, *self.edges.columns(self.data, self.refs))
+        about = About(notes=(_COUNTED_NOTE,) if self.counted else ())
         if self.sampled:
             about = About(engine="profiling.sampling", mode="sampled", notes=(_SAMPLED_NOTE,))
-        else:
-            about = About(notes=(_COUNTED_NOTE,) if self.counted else ())
-        functions = Functions(self.function_name, self.function_file, self.function_line)
-        calls, primitive, own, cum = self.totals
-        edges = self.edges.columns(self.data, self.refs)
-        return calls_profile(tuple(self.strings), functions, Calls(calls, primitive, own, cum, *edges), about)
+            calls = with_sampled_times(calls)
+        return calls_profile(tuple(self.strings), functions, calls, about)
 
     def entry(self) -> None:
         begin = self.at
@@ -83,7 +82,7 @@ class _Reader(Objects):
             column[function] = number
         if self.type_of("the dict of callers") != DICT:
             raise FormatError("a function's callers are no dict", self.at - 1)
-        self.callers(function, cum / calls if calls else 0.0)
+        self.callers(function)
 
     def numbers(self, parts: int) -> tuple[int, int, int, int]:
         """Two counts, self and cum from the tuple of a function (primitive calls first) or of an edge (all calls first)."""
@@ -108,13 +107,13 @@ class _Reader(Objects):
             raise FormatError(f"{size} numbers stand where {parts} should", at)
         return self.count(), self.count(), self.nanoseconds(), self.nanoseconds()
 
-    def callers(self, callee: int, interval: float) -> None:
-        """The dict of a function's callers; a plain count there gets ``interval`` nanoseconds for each."""
+    def callers(self, callee: int) -> None:
+        """The dict of a function's callers."""
         data, run, bound = self.data, self.edges.run, self.limits.edges
         while data[self.at] != NULL:
             end = run(data, self.at, callee, len(self.refs))
             if end == self.at:
-                self.edge(callee, interval)
+                self.edge(callee)
             self.at = max(end, self.at)
             if len(self.edges) > bound:
                 self.limits.check("edges", len(self.edges))
@@ -131,8 +130,8 @@ class _Reader(Objects):
                 return found
         raise FormatError("a count of calls is no whole number", self.at)
 
-    def edge(self, callee: int, interval: float) -> None:
-        """An edge in any other layout: its caller spelled out, its numbers shared or longer, or a plain count."""
+    def edge(self, callee: int) -> None:
+        """An edge in any other layout: its caller spelled out, its numbers shared or longer, or a plain count without times."""
         begin = self.at
         caller = self.key()
         if caller < 0:
@@ -141,7 +140,7 @@ class _Reader(Objects):
             calls, primitive, own, cum = self.numbers(4)
         else:
             calls = primitive = self.count()
-            own, cum = 0, min(int(calls * interval + 0.5), INT64_MAX)
+            own = cum = 0
             self.counted = True
         self.edges.add(begin, (caller, callee, calls, primitive, own, cum))
 
@@ -188,7 +187,7 @@ class _Reader(Objects):
 
 
 _SAMPLED_NOTE = (
-    "sampled by Python's profiling.sampling: calls are samples, callers' times are made from them, and a function is listed once "
-    "for each of its lines"
+    "sampled by Python's profiling.sampling: calls are samples, a caller's time is that of its samples (where functions recurse, "
+    "at most that), and a function is listed once for each of its lines"
 )
-_COUNTED_NOTE = "the dump counts the calls between functions but not their times, which are estimated in proportion to the calls"
+_COUNTED_NOTE = "the dump counts the calls between functions but not their times, which it cannot tell"

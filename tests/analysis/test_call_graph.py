@@ -6,6 +6,8 @@ import ast
 import cProfile
 import io
 import json
+import marshal
+import profile as pure_profile
 import pstats
 from array import array
 from collections.abc import Callable
@@ -20,8 +22,9 @@ from naive import truth
 from pictures import lines_of, numbers_of, whole_graph
 from profiles import stacks_profiles
 
+from plopi import formats
 from plopi.errors import PlopiError
-from plopi.model import CPU, NONE, SAMPLES, About, Calls, Functions, Profile, ProfileBuilder, Stacks, calls_profile
+from plopi.model import CPU, NONE, SAMPLES, Calls, Functions, Profile, ProfileBuilder, Stacks, calls_profile
 from plopi.viewer.analysis import index
 from plopi.viewer.analysis.call_graph import Selection
 
@@ -247,17 +250,17 @@ def test_recursion_in_a_dump_is_taken_as_the_dump_has_it() -> None:
 
 COUNTS = """
     main 1/1 10 100
-      fib 3/3 0 7
-      other 1/1 0 20
+      fib 3/3 0 0
+      other 1/1 0 0
     other 1/1 20 30
-      fib 1/1 0 3
+      fib 1/1 0 0
     fib 900/4 70 70
-      fib 896/896 0 60
+      fib 896/896 0 0
 """
 
 
 def test_callers_that_are_mere_counts_give_bounds_marked_as_such() -> None:
-    """Three of 900 calls come from main, and nearly all of the time: what a count suggests (here 7) is no weight."""
+    """Three of 900 calls come from main, and nearly all of the time: what a count suggests is no weight."""
     profile = calls_from(COUNTS)
     numbers = numbers_of(profile)
     name = [profile.function_name(f) for f in range(len(profile.functions))]
@@ -271,10 +274,26 @@ def test_callers_that_are_mere_counts_give_bounds_marked_as_such() -> None:
     }
 
 
-def test_counts_of_a_sampled_dump_are_weights() -> None:
-    numbers = numbers_of(calls_from(COUNTS, about=About(mode="sampled")))
+def test_edges_with_times_and_without_self_are_weights() -> None:
+    """As a sampled dump of Python 3.15 has them: it counts samples of callers, not where they end."""
+    numbers = numbers_of(calls_from("main 10/10 10 100\n  fib 3/3 0 70\nfib 9/9 70 70\n  fib 5/5 0 60"))
     assert numbers.edge_exact is None
-    assert sorted(numbers.edge.tolist()) == [3, 7, 20, 60]
+    assert sorted(numbers.edge.tolist()) == [60, 70]
+
+
+def test_a_recursive_function_that_profile_counted() -> None:
+    """``profile.Profile`` knows no times of edges; the bound of the one that began the recursion is all of its time."""
+    profiler = pure_profile.Profile()
+    profiler.runcall(fibonacci, 10)
+    profiler.create_stats()
+    profile = formats.read(marshal.dumps(profiler.stats), "x.pstats")  # type: ignore[attr-defined]
+    numbers = numbers_of(profile)
+    assert numbers.edge_exact is not None
+    name = [profile.function_name(f) for f in range(len(profile.functions))]
+    fib = name.index("fibonacci")
+    ends = zip(numbers.structure.caller, numbers.structure.callee, numbers.edge)
+    into = {name[a]: int(weight) for a, b, weight in ends if b == fib and a != fib}
+    assert list(into.values()) == [numbers.cum[fib]]
 
 
 def test_an_empty_dump_has_an_empty_graph() -> None:

@@ -8,6 +8,7 @@ import marshal
 import profile as pure_profile
 import pstats
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,24 +84,42 @@ def test_times_may_be_whole_numbers() -> None:
     assert draw(read(marshal.dumps({("app.py", 1, "f"): (1, 1, 2, 3, {})}))) == "f 1/1 2000000000 3000000000"
 
 
-def test_the_pure_python_profiler_counts_callers_only() -> None:
-    """Times of its edges are estimated, and the profile says so."""
-
-    def callee() -> int:
-        return sum(range(100))
+def pure_python_dump() -> bytes:
+    def callee(depth: int) -> int:
+        return sum(range(100)) + (callee(depth - 1) if depth else 0)
 
     profiler = pure_profile.Profile()
-    profiler.runcall(lambda: [callee() for _ in range(3)])
+    profiler.runcall(lambda: [callee(4) for _ in range(3)])
     profiler.create_stats()
-    out = read(marshal.dumps(profiler.stats))
-    assert out.calls is not None
-    edges = zip(out.calls.caller, out.calls.callee, out.calls.edge_calls)
-    assert ("callee", 3) in [(out.function_name(callee), count) for _, callee, count in edges]
-    assert "estimated" in out.about.notes[0]
+    return marshal.dumps(profiler.stats)
+
+
+def test_the_pure_python_profiler_counts_callers_only() -> None:
+    """Its edges have no times: calls are no measure of them. The profile says so."""
+    out = read(pure_python_dump())
+    calls = out.calls
+    assert calls is not None
+    assert sum(calls.cum) > 0
+    assert set(calls.edge_self) | set(calls.edge_cum) == {0}
+    edges = zip(calls.caller, calls.callee, calls.edge_calls)
+    named = sorted((out.function_name(caller), count) for caller, callee, count in edges if out.function_name(callee) == "callee")
+    assert named == [("<listcomp>" if sys.version_info < (3, 12) else "<lambda>", 3), ("callee", 12)]
+    assert out.about.notes == ("the dump counts the calls between functions but not their times, which it cannot tell",)
+
+
+def test_counts_of_callers_are_written_as_counts(tmp_path: Path) -> None:
+    """Not as times of zero, which every reader would take for true."""
+    data = pure_python_dump()
+    again = written(read(data), "pstats")
+    assert {key: entry[4] for key, entry in marshal.loads(again).items()} == {
+        key: entry[4] for key, entry in marshal.loads(data).items()
+    }
+    assert read(again).about.notes == read(data).about.notes
+    loaded(again, tmp_path).print_callers()
 
 
 def test_a_sampled_dump_of_python_3_15() -> None:
-    """Its last key is a mark, and its callers are plain counts; an edge's time is what its samples took."""
+    """Its last key is a mark, and its callers are plain counts of samples; an edge's time is what its samples took."""
     leaf, main = ("app.py", 12, "leaf"), ("app.py", 1, "main")
     stats = {leaf: (30, 30, 0.3, 0.3, {main: 30}), main: (10, 40, 0.1, 0.4, {}), ("__sampled__",): True}
     profile = read(marshal.dumps(stats))
@@ -110,6 +129,16 @@ def test_a_sampled_dump_of_python_3_15() -> None:
     )
     assert profile.about.engine == "profiling.sampling"
     assert profile.about.notes[0].startswith("sampled by")
+    assert draw(read(written(profile, "pstats"))) == draw(profile)
+
+
+def test_an_edge_of_a_sampled_dump_takes_no_more_than_its_ends() -> None:
+    """Python counts a caller at every level of a recursion, a function once for each stack."""
+    fib, main = ("app.py", 12, "fib"), ("app.py", 1, "main")
+    stats = {fib: (10, 10, 0.1, 0.1, {fib: 90, main: 10}), main: (2, 12, 0.02, 0.12, {}), ("__sampled__",): True}
+    calls = read(marshal.dumps(stats)).calls
+    assert calls is not None
+    assert (list(calls.edge_calls), list(calls.edge_cum)) == ([90, 10], [100_000_000, 100_000_000])
 
 
 def test_a_real_program() -> None:
@@ -172,6 +201,13 @@ def test_without_a_clock_a_sample_lasts_the_period() -> None:
 @settings(max_examples=100, deadline=None)
 def test_round_trip(profile: Profile) -> None:
     assert as_stats(read(written(profile, "pstats"))) == as_stats(profile)
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.13"])
+def test_what_was_read_can_be_written(version: str) -> None:
+    """Its columns are numpy's, whose numbers marshal would write as bytes."""
+    profile = read((DATA / f"cprofile-{version}.pstats").read_bytes())
+    assert draw(read(written(profile, "pstats"))) == draw(profile)
 
 
 @given(stacks_profiles(st.integers(0, 10**6)))

@@ -9,8 +9,7 @@ CALLS: self, cum and edge weights are the dump's tottime, cumtime and the edge's
 self: every nanosecond that the profiler saw is the self time of exactly one function, whereas cum overlaps, and a dump may have
 any number of roots. A dump whose callers are mere counts of calls (``profile.Profile`` writes those) has no weight for an edge:
 calls are no measure of time, least of all where functions recurse. An edge can be no more than the smaller cum of its ends; that
-bound, marked as not exact, stands in, and where the callee has no other caller it is its cum. Sampled dumps of Python 3.15 count
-samples, which are a measure.
+bound, marked as not exact, stands in, and where the callee has no other caller it is its cum.
 """
 
 from __future__ import annotations
@@ -24,9 +23,6 @@ from plopi.errors import PlopiError
 from plopi.model import CALLS, SAMPLES, Calls, Profile
 from plopi.viewer.analysis.call_tree import CallTree, call_tree, subtree_weights, topmost
 from plopi.viewer.analysis.columns import Groups, Ints, Mask, column, group_by_id, group_by_key
-
-SAMPLED_MODE = "sampled"
-"""``About.mode`` of a CALLS profile whose counts are samples."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +134,7 @@ def structure_of(profile: Profile) -> Structure:
 def numbers_of(profile: Profile, structure: Structure, selection: Selection) -> Numbers:
     """Weigh the call graph. Raises PlopiError where the weights add up to more than an int64 holds."""
     if structure.dump is not None:
-        return _numbers_of_calls(_calls(profile), structure, structure.dump, profile.about.mode == SAMPLED_MODE)
+        return _numbers_of_calls(_calls(profile), structure, structure.dump)
     if structure.stacks is None:
         raise PlopiError("This call graph was made of neither stacks nor calls.")
     return _numbers_of_stacks(profile, structure, structure.stacks, selection)
@@ -232,20 +228,15 @@ def _structure_of_calls(profile: Profile) -> Structure:
     return _structure(functions, key, None, rows)
 
 
-def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups, sampled: bool) -> Numbers:
+def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups) -> Numbers:
     own, cum = column(calls.self), column(calls.cum)
     _refuse_overflow(own)
     _refuse_overflow(column(calls.edge_cum))
     edge = dump.sums(column(calls.edge_cum))
     exact: Mask | None = None
-    if _counts_only(calls, own) and not sampled:
+    if not edge.any() and cum.any():  # counts of calls without times
         edge, exact = _bounds(structure, cum)
     return Numbers(structure, int(own.sum()), None, own, cum, edge, exact)
-
-
-def _counts_only(calls: Calls, own: Ints) -> bool:
-    """Whether the edges have counts of calls and no times of their own: then nobody owns self time as anybody's callee."""
-    return bool(own.any()) and not column(calls.edge_self).any()
 
 
 def _bounds(structure: Structure, cum: Ints) -> tuple[Ints, Mask]:
