@@ -74,7 +74,7 @@ class Sampler:
         "busy", "ticks", "chain", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths",
         "gc_code", "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
         "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
-        "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "hot", "gc_stride", "threads",
+        "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_record", "gc_clock", "hot", "gc_stride", "threads",
     )  # fmt: skip
 
     def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
@@ -109,6 +109,8 @@ class Sampler:
         self.wall_pass = time.monotonic_ns()
         self.wall_process = 0
         self.gc_began = self.gc_young = 0
+        self.gc_record: Record | None = None
+        self.gc_clock = thread_time_ns if timer else time.monotonic_ns
         self.gc_stride = 1
         for ident in sys._current_frames():
             adopt(self, ident)
@@ -287,8 +289,9 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 top = top.f_back
                 if top is None:
                     break
-            if chain[0] is s.gc_code:
-                continue  # a tick within plopi's own callback, which will file this time
+            if record is s.gc_record or chain[0] is s.gc_code:
+                record.gc_debt -= weight  # the collector is at work: its callback files this time, what is over goes to the next
+                continue
             at += 2
             seen = chain[:at]
             key: tuple[object, ...] = (seen[1], seen[3], seen[5], at) if at > 5 else tuple(seen[1::2])
@@ -470,7 +473,7 @@ def _look(s: Sampler, record: Record, top: FrameType, now: int) -> int:
         _settle(s, record)
         record.quiet = 0
         record.cell = cell_of(s, record, top)
-        add(s, record.cell, 1, 0, now - record.wall)
+        add(s, record.cell, 1, 0, _elapsed(s, record, now))
     record.wall, record.wall_cpu = now, cpu
     return used
 
@@ -508,16 +511,14 @@ def on_gc(phase: str, info: dict[str, int]) -> None:
             if s.gc_young % GC_STRIDE:
                 return
             s.gc_stride = GC_STRIDE
-        s.gc_began = thread_time_ns()
+        s.gc_record = s.records.get(get_ident())
+        s.gc_began = s.gc_clock()
         return
-    if not s.gc_began:
-        return
-    spent = (thread_time_ns() - s.gc_began) * s.gc_stride
-    s.gc_began = 0
-    record = s.records.get(get_ident())
+    record = s.gc_record
     if record is None:
         return
-    record.gc_time += spent
+    s.gc_record = None
+    record.gc_time += (s.gc_clock() - s.gc_began) * s.gc_stride
     if record.gc_time >= s.interval_ns:
         _file_gc(s, record, sys._getframe(1))
 
@@ -525,6 +526,16 @@ def on_gc(phase: str, info: dict[str, int]) -> None:
 def _file_gc(s: Sampler, record: Record, trigger: FrameType) -> None:
     weight = record.gc_time
     record.gc_time = 0
+    record.gc_debt += weight
     cpu, wall = (weight, 0) if s.which >= 0 else (0, weight)
-    record.gc_debt += cpu
     add(s, cell_of(s, record, trigger, in_gc=True), 1, cpu, wall)
+
+
+def _elapsed(s: Sampler, record: Record, now: int) -> int:
+    """Wall time since the last look, less what is filed as garbage collection where wall time is all there is."""
+    elapsed = now - record.wall
+    if s.which >= 0:
+        return elapsed
+    owed = elapsed if record is s.gc_record else min(record.gc_debt, elapsed)
+    record.gc_debt -= owed
+    return elapsed - owed

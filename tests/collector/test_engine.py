@@ -236,6 +236,32 @@ def test_automatic_collections_of_young_objects_are_seen_too(run):
     assert ran.answer["found"] == approx(ran.answer["true"], rel=0.4, abs=0.03)
 
 
+@pytest.mark.parametrize("mode", ["cpu", "wall"])
+def test_what_allocates_keeps_its_own_time_beside_the_garbage_collector(run, mode):
+    """A tick that falls within a collection must not let the collection's time be taken off what runs next as well."""
+    ran = run(f"""
+        clock = time.thread_time if "{mode}" == "cpu" else time.monotonic
+        spent = [0.0, 0.0]
+        def watch(phase, info):
+            if phase == "start": spent[1] = clock()
+            else: spent[0] += clock() - spent[1]
+        old = [[i] for i in range(200_000)]
+        def make():
+            while time.thread_time() < end:
+                old.append([{{"a": [i]}} for i in range(20_000)])
+                if len(old) > 200_005: del old[200_000:]
+        c = Collector(0.004, "{mode}", "python")
+        gc.callbacks.append(watch)
+        c.start(None); began = clock(); end = time.thread_time() + 2; make(); took = clock() - began; c.stop()
+        p = c.snapshot()
+        answer(true=spent[0], took=took, found=containing(p, "<gc>", kind="{mode}")["<gc>"],
+               total=by_thread(p, "{mode}")["MainThread"])
+    """)
+    assert ran.answer["true"] > 0.2 * ran.answer["took"]
+    assert ran.answer["found"] == approx(ran.answer["true"], rel=0.1)
+    assert ran.answer["total"] == approx(ran.answer["took"], rel=0.06)
+
+
 def test_deep_stacks_are_cut_at_the_root(run):
     ran = run("""
         sys.setrecursionlimit(20_000)
