@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 
 MUST_RUN_IN_CI = ("tests/browser",)
 """Folders whose tests may be skipped on a developer's machine (no browser), never in CI."""
+
+
+def pytest_configure() -> None:
+    """A shell without job control starts what it puts in the background with SIGINT ignored, and our programs would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
