@@ -14,7 +14,7 @@ MUST_RUN_IN_CI = ("tests/browser",)
 
 
 def pytest_configure() -> None:
-    """A shell without job control starts what it puts in the background with SIGINT ignored, and our programs would inherit that."""
+    """Without job control a shell starts background commands with SIGINT ignored, and our programs would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
