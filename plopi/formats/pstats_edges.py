@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plopi.errors import FormatError
-from plopi.formats.limits import INT64_MAX
+from plopi.formats.limits import INT64_MAX, Limits
 from plopi.formats.ragged import Ints, column, starts_of
-from plopi.formats.unmarshal import MAX_SECONDS, REF, Object
+from plopi.formats.unmarshal import MAX_SECONDS, REF, Callers, Object
 from plopi.model import Calls, Column
 
 _LAYOUT = [
@@ -28,6 +28,7 @@ _LAYOUT = [
 _EDGE = np.dtype(_LAYOUT)
 _RUN = re.compile(rb"(?:r.{4}\)\x04[ir].{4}[ir].{4}g.{8}g.{8})++", re.DOTALL)
 _NOT_THERE = -1
+_CALLEE_OF_RUN, _CALLEE_OF_SINGLE = 2, 1
 Bools = NDArray[np.bool_]
 
 
@@ -58,6 +59,25 @@ class Edges:
         self._single_at.append(at)
         for each, number in zip(self._single, numbers):
             each.append(number)
+
+    def mark(self) -> tuple[int, int]:
+        """How many runs and single edges there are."""
+        return len(self._runs[0]), len(self._single_at)
+
+    def since(self, mark: tuple[int, int]) -> Callers:
+        runs, singles = self.mark()
+        return Callers(slice(mark[0], runs), slice(mark[1], singles))
+
+    def again(self, callers: Callers, callee: int, limits: Limits) -> None:
+        """The same callers for another function."""
+        sizes, singles = self._runs[1][callers.runs], self._single_at[callers.singles]
+        limits.check("edges", len(self) + sum(sizes) + len(singles))
+        self._in_runs += sum(sizes)
+        for row, numbers in enumerate(self._runs):
+            numbers.extend(array("q", [callee]) * len(sizes) if row == _CALLEE_OF_RUN else numbers[callers.runs])
+        self._single_at.extend(singles)
+        for row, numbers in enumerate(self._single):
+            numbers.extend(array("q", [callee]) * len(singles) if row == _CALLEE_OF_SINGLE else numbers[callers.singles])
 
     def columns(self, data: bytes, refs: Sequence[Object]) -> tuple[Column, ...]:
         """Caller, callee, calls, primitive calls, self and cum of all edges."""

@@ -22,6 +22,9 @@ from plopi.formats.unmarshal import (
     SMALL_TUPLE,
     TRUE,
     TUPLE,
+    Callers,
+    Entry,
+    Numbers,
     Objects,
 )
 from plopi.model import About, Calls, Functions, Profile, calls_profile
@@ -55,7 +58,7 @@ class _Reader(Objects):
         if self.type_of("a dict") != DICT:
             raise FormatError("the dump is no marshalled dict, as pstats has it", 0)
         while self.data[self.at] != NULL:
-            self.entry()
+            self.item()
         self.at += 1
         if self.at != len(self.data):
             raise FormatError(f"{len(self.data) - self.at:,} bytes follow the end of the dump; copy it again", self.at)
@@ -67,7 +70,8 @@ class _Reader(Objects):
             calls = with_sampled_times(calls)
         return calls_profile(tuple(self.strings), functions, calls, about)
 
-    def entry(self) -> None:
+    def item(self) -> None:
+        """One function of the dump."""
         begin = self.at
         function = self.key()
         if function < 0:  # Python 3.15 marks sampled profiles so
@@ -77,14 +81,27 @@ class _Reader(Objects):
         if self.has_totals[function]:
             raise FormatError("a function comes twice in the dump; profile again", begin)
         self.has_totals[function] = 1
-        primitive, calls, own, cum = self.numbers(5)
+        primitive, calls, own, cum = self.entry(function)
         for column, number in zip(self.totals, (calls, primitive, own, cum)):
             column[function] = number
-        if self.type_of("the dict of callers") != DICT:
-            raise FormatError("a function's callers are no dict", self.at - 1)
-        self.callers(function)
 
-    def numbers(self, parts: int) -> tuple[int, int, int, int]:
+    def entry(self, function: int) -> Numbers:
+        """What follows a function's key; its callers become edges."""
+        begin, slot = self.at, len(self.refs)
+        kind = self.data[begin]
+        if kind == REF:
+            found = self.referred()
+            if type(found) is not Entry:
+                raise FormatError("a reference leads to something that is no function's numbers and callers", begin)
+            self.edges.again(found.callers, function, self.limits)
+            return found.numbers
+        numbers = self.numbers(5)
+        callers = self.callers(function)
+        if kind & FLAG_REF:
+            self.refs[slot] = Entry(numbers, callers)
+        return numbers
+
+    def numbers(self, parts: int) -> Numbers:
         """Two counts, self and cum from the tuple of a function (primitive calls first) or of an edge (all calls first)."""
         at = self.at
         if len(self.data) - at >= _NUMBERS.size:
@@ -100,24 +117,38 @@ class _Reader(Objects):
                     second = self.shared_int(b, second)
                 if first >= 0 <= second and 0.0 <= own < MAX_SECONDS and 0.0 <= cum < MAX_SECONDS:
                     self.at = at + _NUMBERS.size
-                    return first, second, int(own * 1e9 + 0.5), int(cum * 1e9 + 0.5)
+                    return Numbers(first, second, int(own * 1e9 + 0.5), int(cum * 1e9 + 0.5))
                 raise FormatError(f"counts of {first} and {second} calls or times of {own!r} and {cum!r} seconds cannot be", at)
         size = self.tuple_size("a tuple of numbers")
         if size != parts:
             raise FormatError(f"{size} numbers stand where {parts} should", at)
-        return self.count(), self.count(), self.nanoseconds(), self.nanoseconds()
+        return Numbers(self.count(), self.count(), self.nanoseconds(), self.nanoseconds())
 
-    def callers(self, callee: int) -> None:
+    def callers(self, callee: int) -> Callers:
         """The dict of a function's callers."""
-        data, run, bound = self.data, self.edges.run, self.limits.edges
+        begin, slot = self.at, len(self.refs)
+        if self.data[begin] == REF:
+            found = self.referred()
+            if type(found) is not Callers:
+                raise FormatError("a reference leads to something that is no dict of callers", begin)
+            self.edges.again(found, callee, self.limits)
+            return found
+        if self.type_of("the dict of callers") != DICT:
+            raise FormatError("a function's callers are no dict", begin)
+        data, edges, run, bound = self.data, self.edges, self.edges.run, self.limits.edges
+        mark = edges.mark()
         while data[self.at] != NULL:
             end = run(data, self.at, callee, len(self.refs))
             if end == self.at:
                 self.edge(callee)
             self.at = max(end, self.at)
-            if len(self.edges) > bound:
-                self.limits.check("edges", len(self.edges))
+            if len(edges) > bound:
+                self.limits.check("edges", len(edges))
         self.at += 1
+        found = edges.since(mark)
+        if data[begin] & FLAG_REF:
+            self.refs[slot] = found
+        return found
 
     def shared_int(self, kind: int, value: int) -> int:
         """An int that stands where five bytes were taken for one: flagged, or a reference."""
@@ -136,13 +167,23 @@ class _Reader(Objects):
         caller = self.key()
         if caller < 0:
             raise FormatError("a caller is no function", begin)
-        if self.data[self.at] & ~FLAG_REF in (TUPLE, SMALL_TUPLE):
-            calls, primitive, own, cum = self.numbers(4)
-        else:
-            calls = primitive = self.count()
-            own = cum = 0
-            self.counted = True
+        calls, primitive, own, cum = self.edge_numbers()
         self.edges.add(begin, (caller, callee, calls, primitive, own, cum))
+
+    def edge_numbers(self) -> Numbers:
+        begin, slot = self.at, len(self.refs)
+        kind = self.data[begin]
+        if kind & ~FLAG_REF in (TUPLE, SMALL_TUPLE):
+            numbers = self.numbers(4)
+            if kind & FLAG_REF:
+                self.refs[slot] = numbers
+            return numbers
+        if kind == REF and type(found := self.referred()) is Numbers:
+            return found
+        self.at = begin
+        count = self.count()
+        self.counted = True
+        return Numbers(count, count, 0, 0)
 
     def key(self) -> int:
         """The id of the function whose key follows; -1 for the mark of a sampled profile."""

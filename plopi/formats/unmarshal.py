@@ -1,12 +1,14 @@
 """The objects of CPython's marshal format that pstats dumps are made of, one by one: Python/marshal.c tells what they look like.
 
 Nothing recurses; every length is held against the bytes that are left before anything is made of it; a reference may only lead to
-a whole string, number or function. Reading beyond the end raises ``IndexError`` or ``struct.error``.
+what was read whole and is of the kind that its place demands. Reading beyond the end raises ``IndexError`` or ``struct.error``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 from plopi.errors import FormatError
 from plopi.formats.limits import INT64_MAX, Limits
@@ -23,7 +25,33 @@ _LONG_STRINGS = (_ASCII, _ASCII_INTERNED, _UNICODE, _INTERNED, _BYTES)
 MAX_SECONDS = INT64_MAX / 1e9
 _unpack_int32 = Struct("<i").unpack_from
 
-Object = str | int | float | tuple[int] | None
+
+class Numbers(NamedTuple):
+    """Two counts of calls, in the order of the dump, and two times in nanoseconds."""
+
+    first: int
+    second: int
+    own: int
+    cum: int
+
+
+@dataclass(frozen=True)
+class Callers:
+    """A dict of callers, by the rows of its edges: of runs and of single ones, each from and up to."""
+
+    runs: slice
+    singles: slice
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a dump has of one function."""
+
+    numbers: Numbers
+    callers: Callers
+
+
+Object = str | int | float | tuple[int] | Numbers | Callers | Entry | None
 """What a reference can lead to; a 1-tuple is the id of a function, None what must not be referred to."""
 
 

@@ -43,9 +43,63 @@ def in_nanoseconds(stats: Stats) -> Stats:
     def numbers(first: int, second: int, own: float, cum: float) -> tuple[int, int, int, int]:
         return first, second, round(own * 1e9), round(cum * 1e9)
 
+    def of_caller(edge: int | tuple[int, int, float, float]) -> tuple[int, int, int, int]:
+        return (edge, edge, 0, 0) if isinstance(edge, int) else numbers(*edge)
+
     return {
-        key: (*numbers(*entry[:4]), {caller: numbers(*edge) for caller, edge in entry[4].items()}) for key, entry in stats.items()
+        key: (*numbers(*entry[:4]), {caller: of_caller(edge) for caller, edge in entry[4].items()})
+        for key, entry in stats.items()
     }
+
+
+# --- whatever marshal can write
+
+
+@st.composite
+def shared_stats(draw: st.DrawFn) -> Stats:
+    """A legal dict whose every part may be an object that stands elsewhere too, or one that is equal to it and is another."""
+
+    def pool(values: st.SearchStrategy[Any], size: int = 3) -> st.SearchStrategy[Any]:
+        return st.one_of(st.sampled_from(draw(st.lists(values, min_size=1, max_size=size))), values)
+
+    texts = pool(st.text("ab/é€", max_size=3).map(lambda text: "".join([*text])))
+    counts = pool(st.one_of(st.integers(0, 300), st.integers(2**31 - 2, 2**62)))
+    times = pool(st.one_of(st.integers(0, 10**12).map(lambda ns: ns / 1e9), st.integers(0, 5)))
+    keys = draw(st.lists(st.tuples(texts, pool(st.integers(0, 2**31 - 1)), texts), min_size=1, max_size=6, unique=True))
+    key = st.sampled_from([*keys, *((*each,) for each in keys)])
+    edge = pool(st.one_of(st.tuples(counts, counts, times, times), counts))
+    callers = pool(st.dictionaries(key, edge, max_size=5), 2)
+    entry = pool(st.tuples(counts, counts, times, times, callers), 2)
+    return {key: draw(entry) for key in keys}
+
+
+@given(shared_stats(), st.integers(0, marshal.version))
+@settings(max_examples=400, deadline=None)
+def test_shared_objects(stats: Stats, version: int) -> None:
+    data = marshal.dumps(stats, version)
+    assert marshal.loads(data) == stats
+    assert as_stats(read(data, "x.pstats")) == in_nanoseconds(stats)
+
+
+def test_a_tuple_of_numbers_that_stands_everywhere() -> None:
+    numbers, main = (1, 1, 0.001, 0.002), ("app.py", 1, "main")
+    callers = {main: numbers, ("app.py", 2, "other"): numbers}
+    entry = (*numbers, callers)
+    stats = {
+        main: (*numbers, {}),
+        ("app.py", 2, "other"): entry,
+        ("app.py", 3, "f"): (*numbers, callers),
+        ("b.py", 1, "g"): entry,
+    }
+    assert as_stats(read(marshal.dumps(stats))) == in_nanoseconds(stats)
+
+
+def test_a_shared_dict_of_callers_is_counted_at_every_place() -> None:
+    callers = {("app.py", line, "caller"): (1, 1, 0.0, 0.0) for line in range(100)}
+    data = marshal.dumps({("app.py", line, "f"): (1, 1, 0.0, 0.0, callers) for line in range(100)})
+    assert len(read(data, limits=Limits(edges=10_000)).calls.edge_calls) == 10_000  # type: ignore[union-attr]
+    with pytest.raises(LimitExceeded, match="10,000 edges"):
+        read(data, limits=Limits(edges=9_999))
 
 
 # --- what others write
@@ -279,6 +333,9 @@ def dag(levels: int) -> bytes:
             b"{" + ENTRY.replace(b")\x03", b"\xa9\x03", 1) + b"{r\x01\0\0\0" + b")\x04" + NUMBERS + b"00",
             "leads nowhere|no function",
         ),
+        (b"{" + KEY + b"\xa9\x05" + NUMBERS + b"r\0\0\0\x000", "no dict of callers"),
+        (b"{" + KEY + b")\x05" + NUMBERS + b"\xfb" + KEY.replace(b"f", b"g") + b"r\0\0\0\x0000", "no whole number"),
+        (b"{" + KEY.replace(b")", b"\xa9", 1) + b"r\0\0\0\x000", "no function's numbers"),
         (b"{)\x01z\x01x" + b"T0", "1 parts where 3"),
         (b"{)\x01z\x0b__sampled__N0", "not True"),
     ],
