@@ -37,10 +37,7 @@ class Edges:
         self._runs = tuple(array("q") for _ in range(4))
         self._single = tuple(array("q") for _ in range(6))
         self._single_at = array("q")
-        self._in_runs = 0
-
-    def __len__(self) -> int:
-        return self._in_runs + len(self._single_at)
+        self.count = 0
 
     def run(self, data: bytes, at: int, callee: int, refs: int) -> int:
         """Take the edges of the usual layout that begin ``at``, and say where they end. ``refs``: objects they may refer to."""
@@ -51,11 +48,12 @@ class Edges:
         size = (end - at) // _EDGE.itemsize
         for numbers, number in zip(self._runs, (at, size, callee, refs)):
             numbers.append(number)
-        self._in_runs += size
+        self.count += size
         return end
 
     def add(self, at: int, numbers: Sequence[int]) -> None:
         """One edge of another layout: caller, callee, calls, primitive calls, self, cum."""
+        self.count += 1
         self._single_at.append(at)
         for each, number in zip(self._single, numbers):
             each.append(number)
@@ -71,8 +69,8 @@ class Edges:
     def again(self, callers: Callers, callee: int, limits: Limits) -> None:
         """The same callers for another function."""
         sizes, singles = self._runs[1][callers.runs], self._single_at[callers.singles]
-        limits.check("edges", len(self) + sum(sizes) + len(singles))
-        self._in_runs += sum(sizes)
+        self.count += sum(sizes) + len(singles)
+        limits.check("edges", self.count)
         for row, numbers in enumerate(self._runs):
             numbers.extend(array("q", [callee]) * len(sizes) if row == _CALLEE_OF_RUN else numbers[callers.runs])
         self._single_at.extend(singles)

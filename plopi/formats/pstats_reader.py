@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from struct import Struct
 from struct import error as StructError
+
+import numpy as np
 
 from plopi.errors import FormatError
 from plopi.formats.limits import MAX_LINE, Limits
 from plopi.formats.pstats import BUILT_IN_FILE, OWN_FUNCTIONS
 from plopi.formats.pstats_edges import Edges, with_sampled_times
+from plopi.formats.ragged import column
 from plopi.formats.unmarshal import (
     BINARY_FLOAT,
     DICT,
@@ -27,7 +31,7 @@ from plopi.formats.unmarshal import (
     Numbers,
     Objects,
 )
-from plopi.model import About, Calls, Functions, Profile, calls_profile
+from plopi.model import About, Calls, Column, Functions, Profile, calls_profile
 
 _FLAGGED_INT = INT | FLAG_REF
 _FIVE_BYTES = (INT, _FLAGGED_INT, REF)
@@ -48,9 +52,10 @@ class _Reader(Objects):
         super().__init__(data, limits)
         self.strings: dict[str, int] = {}
         self.ids: dict[str, int] = {}
-        self.function_name, self.function_file, self.function_line = array("q"), array("q"), array("q")
-        self.has_totals = bytearray()
-        self.totals = tuple(array("q") for _ in range(4))
+        self.functions = array("q")
+        """Name, file and line of one after the other."""
+        self.totals = array("q")
+        """Function, where it stands in the dump, primitive calls, calls, self, cum of one after the other."""
         self.edges = Edges()
         self.sampled = self.counted = False
 
@@ -62,8 +67,8 @@ class _Reader(Objects):
         self.at += 1
         if self.at != len(self.data):
             raise FormatError(f"{len(self.data) - self.at:,} bytes follow the end of the dump; copy it again", self.at)
-        functions = Functions(self.function_name, self.function_file, self.function_line)
-        calls = Calls(*self.totals, *self.edges.columns(self.data, self.refs))
+        functions = Functions(*map(column, np.array(self.functions, np.int64).reshape(-1, 3).T))
+        calls = Calls(*self.columns_of_totals(), *self.edges.columns(self.data, self.refs))
         about = About(notes=(_COUNTED_NOTE,) if self.counted else ())
         if self.sampled:
             about = About(engine="profiling.sampling", mode="sampled", notes=(_SAMPLED_NOTE,))
@@ -78,14 +83,21 @@ class _Reader(Objects):
             if self.type_of("True") not in (TRUE, FALSE):
                 raise FormatError("the mark of a sampled profile is not True", self.at)
             return
-        if self.has_totals[function]:
-            raise FormatError("a function comes twice in the dump; profile again", begin)
-        self.has_totals[function] = 1
-        primitive, calls, own, cum = self.entry(function)
-        for column, number in zip(self.totals, (calls, primitive, own, cum)):
-            column[function] = number
+        self.totals.extend((function, begin, *self.entry(function)))
 
-    def entry(self, function: int) -> Numbers:
+    def columns_of_totals(self) -> Iterator[Column]:
+        """Calls, primitive calls, self and cum of all functions; 0 for those that are callers only."""
+        function, begin, primitive, calls, own, cum = np.array(self.totals, np.int64).reshape(-1, 6).T
+        order = np.argsort(function, kind="stable")
+        again = order[1:][np.diff(function[order]) == 0]
+        if len(again):
+            raise FormatError("a function comes twice in the dump; profile again", int(begin[again.min()]))
+        for numbers in (calls, primitive, own, cum):
+            whole = np.zeros(len(self.ids), np.int64)
+            whole[function] = numbers
+            yield column(whole)
+
+    def entry(self, function: int) -> tuple[int, int, int, int]:
         """What follows a function's key; its callers become edges."""
         begin, slot = self.at, len(self.refs)
         kind = self.data[begin]
@@ -95,13 +107,14 @@ class _Reader(Objects):
                 raise FormatError("a reference leads to something that is no function's numbers and callers", begin)
             self.edges.again(found.callers, function, self.limits)
             return found.numbers
+        before = self.edges.mark() if kind & FLAG_REF else None
         numbers = self.numbers(5)
-        callers = self.callers(function)
-        if kind & FLAG_REF:
-            self.refs[slot] = Entry(numbers, callers)
+        self.callers(function)
+        if before:
+            self.refs[slot] = Entry(Numbers(*numbers), self.edges.since(before))
         return numbers
 
-    def numbers(self, parts: int) -> Numbers:
+    def numbers(self, parts: int) -> tuple[int, int, int, int]:
         """Two counts, self and cum from the tuple of a function (primitive calls first) or of an edge (all calls first)."""
         at = self.at
         if len(self.data) - at >= _NUMBERS.size:
@@ -117,38 +130,37 @@ class _Reader(Objects):
                     second = self.shared_int(b, second)
                 if first >= 0 <= second and 0.0 <= own < MAX_SECONDS and 0.0 <= cum < MAX_SECONDS:
                     self.at = at + _NUMBERS.size
-                    return Numbers(first, second, int(own * 1e9 + 0.5), int(cum * 1e9 + 0.5))
+                    return first, second, int(own * 1e9 + 0.5), int(cum * 1e9 + 0.5)
                 raise FormatError(f"counts of {first} and {second} calls or times of {own!r} and {cum!r} seconds cannot be", at)
         size = self.tuple_size("a tuple of numbers")
         if size != parts:
             raise FormatError(f"{size} numbers stand where {parts} should", at)
-        return Numbers(self.count(), self.count(), self.nanoseconds(), self.nanoseconds())
+        return self.count(), self.count(), self.nanoseconds(), self.nanoseconds()
 
-    def callers(self, callee: int) -> Callers:
+    def callers(self, callee: int) -> None:
         """The dict of a function's callers."""
-        begin, slot = self.at, len(self.refs)
-        if self.data[begin] == REF:
+        begin, slot, data, edges = self.at, len(self.refs), self.data, self.edges
+        if data[begin] == REF:
             found = self.referred()
             if type(found) is not Callers:
                 raise FormatError("a reference leads to something that is no dict of callers", begin)
-            self.edges.again(found, callee, self.limits)
-            return found
+            edges.again(found, callee, self.limits)
+            return
+        before = edges.mark() if data[begin] & FLAG_REF else None
         if self.type_of("the dict of callers") != DICT:
             raise FormatError("a function's callers are no dict", begin)
-        data, edges, run, bound = self.data, self.edges, self.edges.run, self.limits.edges
-        mark = edges.mark()
-        while data[self.at] != NULL:
-            end = run(data, self.at, callee, len(self.refs))
+        bound = self.limits.edges
+        while (kind := data[self.at]) != NULL:
+            end = edges.run(data, self.at, callee, len(self.refs)) if kind == REF else self.at
             if end == self.at:
                 self.edge(callee)
-            self.at = max(end, self.at)
-            if len(edges) > bound:
-                self.limits.check("edges", len(edges))
+            else:
+                self.at = end
+            if edges.count > bound:
+                self.limits.check("edges", edges.count)
         self.at += 1
-        found = edges.since(mark)
-        if data[begin] & FLAG_REF:
-            self.refs[slot] = found
-        return found
+        if before:
+            self.refs[slot] = edges.since(before)
 
     def shared_int(self, kind: int, value: int) -> int:
         """An int that stands where five bytes were taken for one: flagged, or a reference."""
@@ -170,20 +182,20 @@ class _Reader(Objects):
         calls, primitive, own, cum = self.edge_numbers()
         self.edges.add(begin, (caller, callee, calls, primitive, own, cum))
 
-    def edge_numbers(self) -> Numbers:
+    def edge_numbers(self) -> tuple[int, int, int, int]:
         begin, slot = self.at, len(self.refs)
         kind = self.data[begin]
         if kind & ~FLAG_REF in (TUPLE, SMALL_TUPLE):
             numbers = self.numbers(4)
             if kind & FLAG_REF:
-                self.refs[slot] = numbers
+                self.refs[slot] = Numbers(*numbers)
             return numbers
         if kind == REF and type(found := self.referred()) is Numbers:
             return found
         self.at = begin
         count = self.count()
         self.counted = True
-        return Numbers(count, count, 0, 0)
+        return count, count, 0, 0
 
     def key(self) -> int:
         """The id of the function whose key follows; -1 for the mark of a sampled profile."""
@@ -215,15 +227,11 @@ class _Reader(Objects):
         strings = self.strings
         file_id, name_id = strings.setdefault(file, len(strings)), strings.setdefault(name, len(strings))
         # Text as key: a file cannot choose strings whose hashes collide, as it could numbers.
-        row = self.ids.setdefault(f"{file_id}:{line}:{name_id}", len(self.ids))
-        if row == len(self.function_name):
+        new = len(self.ids)
+        row = self.ids.setdefault(f"{file_id}:{line}:{name_id}", new)
+        if row == new:
             self.limits.check("functions", row + 1)
-            self.function_name.append(name_id)
-            self.function_file.append(file_id)
-            self.function_line.append(line)
-            self.has_totals.append(0)
-            for column in self.totals:
-                column.append(0)
+            self.functions.extend((name_id, file_id, line))
         return row
 
 

@@ -186,8 +186,11 @@ class Objects:
             raise FormatError(f"a string should follow, not type {chr(bare)!r}", begin)
         if not 0 <= size <= self.limits.pstats_string_bytes:
             raise FormatError(f"a name of {size:,} bytes is longer than any function's", begin)
-        self.at = start
-        text = self.text(self.take(size), bare)
+        self.at = end = start + size
+        if end > len(self.data):
+            raise IndexError
+        raw = self.data[start:end]
+        text = raw.decode() if raw.isascii() else self.text(raw, bare)
         if kind & FLAG_REF:
             self.refs.append(text)
         elif bare == _INTERNED:
@@ -202,8 +205,7 @@ class Objects:
         return self.interned[index]
 
     def text(self, raw: bytes, kind: int) -> str:
-        if raw.isascii():
-            return raw.decode("ascii")
+        """A string that is not ASCII."""
         if kind in (_UNICODE, _INTERNED):
             try:
                 return clean(raw.decode("utf-8", "surrogatepass"))
