@@ -1,7 +1,7 @@
 """What one sample of the native engine costs, beside an empty signal handler in C:  python benchmarks/native_cost.py
 
-Needs a C compiler and this Python's headers. For stacks 10, 50 and 200 deep, and 10 coroutines deep: a signal with an empty handler,
-one with the sampler's, and the drain of what it wrote; in turn, batch by batch, medians.
+Needs a C compiler and this Python's headers. For stacks 10, 50 and 200 deep, and 10 coroutines deep: a signal with an empty
+handler, one with the sampler's, and the drain of what it wrote; in turn, batch by batch, medians.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def in_coroutines(depth: int, call: Callable[[], Any]) -> Any:
 
 def main() -> int:
     print(
-        f"CPython {platform.python_version()}, {platform.machine()}; medians of {BATCHES} batches of {BATCH} signals, microseconds"
+        f"CPython {platform.python_version()}, {platform.machine()}, medians of {BATCHES} batches of {BATCH} signals, us"
     )
     print(f"{'stack':>16} {'empty':>8} {'sampler':>8} {'ratio':>6} {'drain':>8} {'with drain':>10}")
     with tempfile.TemporaryDirectory() as directory:

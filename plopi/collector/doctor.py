@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from plopi import __version__
-from plopi.collector import native
+from plopi.collector import interpreter, native
 from plopi.collector.clock import kernel_tick_ns
 from plopi.collector.engine import Plan
 
@@ -22,7 +22,8 @@ def report() -> Iterator[str]:
     """One finding a line."""
     yield f"plopi {__version__}, {platform.python_implementation()} {platform.python_version()}, {platform.platform(terse=True)}"
     yield from _native()
-    yield "python engine: ready (it needs nothing but Python)"
+    refusal = interpreter.refusal(measures_wall=False)
+    yield f"python engine: {'ready (it needs nothing but Python)' if refusal is None else f'not to be had: {refusal}'}"
     taken = "the native" if _takes_native() else "the Python"
     yield f"--engine auto takes {taken} engine here for CPU time"
     yield from _timers()
@@ -38,14 +39,14 @@ def _native() -> Iterator[str]:
     busy = native.why_not(Plan("cpu", 10_000_000))
     if busy is not None:
         yield f"native engine: built, self-test passed, but now {busy}"
-    elif native.is_proven():
+    elif native.is_proven("cpu"):
         yield f"native engine: ready (self-test passed; proven on CPython {version})"
     else:
         yield f"native engine: ready (self-test passed), but only for --engine native: it is not proven on CPython {version}"
 
 
 def _takes_native() -> bool:
-    return native.is_proven() and native.why_not(Plan("cpu", 10_000_000)) is None
+    return native.is_proven("cpu") and native.why_not(Plan("cpu", 10_000_000)) is None
 
 
 def _timers() -> Iterator[str]:
@@ -62,6 +63,10 @@ def _timers() -> Iterator[str]:
 
 
 def _process() -> Iterator[str]:
+    yield from interpreter.cautions()
+    no_signals = interpreter.no_signals()
+    if no_signals is not None:
+        yield f"{no_signals}: CPU time will be sampled from a thread"
     if sys.gettrace() is not None or sys.getprofile() is not None:
         yield "a trace or profile function is set (debugger, coverage): it will see plopi's Python handler"
     if os.environ.get("PYTHONDEVMODE") or sys.flags.dev_mode:

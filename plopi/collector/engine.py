@@ -88,7 +88,7 @@ class Engine(Protocol):
 def _native_is_best(plan: Plan) -> bool:
     from plopi.collector import native
 
-    return native.is_proven() and native.why_not(plan) is None
+    return native.is_proven(plan.mode) and native.why_not(plan) is None
 
 
 def make_engine(name: str, plan: Plan, table: StackTable) -> Engine:

@@ -23,6 +23,8 @@ from plopi.model import NONE, ProfileBuilder
 
 PROVEN: frozenset[tuple[int, int]] = frozenset()
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
+PROVEN_MODES = frozenset({"cpu"})
+"""By wall time, threads that wait are woken by a signal once they have moved, which a few system calls (``pause``) show."""
 POLL_SECONDS = 0.25
 WALL_POLL_SECONDS = 0.1
 """How soon a new thread is seen by the wall clock."""
@@ -66,8 +68,8 @@ def unavailable() -> str | None:
     return selftest.failure(sampler.probe)
 
 
-def is_proven() -> bool:
-    return sys.version_info[:2] in PROVEN
+def is_proven(mode: str) -> bool:
+    return sys.version_info[:2] in PROVEN and mode in PROVEN_MODES
 
 
 def _sampler() -> ModuleType:

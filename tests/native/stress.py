@@ -3,8 +3,8 @@
     python tests/native/stress.py [SECONDS for each scenario] [SCENARIO ...]
 
 Each scenario runs in a process of its own, which samples itself by the wall clock some ten thousand times a second (and by the
-CPU timer as well) while a thread drains all the time. It must end with the right result; every stack that was seen must be one that
-the program can have had; and no code pointer may have led anywhere strange.
+CPU timer as well) while a thread drains all the time. It must end with the right result; every stack that was seen must be one
+that the program can have had; and no code pointer may have led anywhere strange.
 """
 
 from __future__ import annotations
