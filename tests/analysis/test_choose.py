@@ -180,6 +180,37 @@ def test_a_dashed_edge_that_a_path_implies_is_not_drawn() -> None:
     assert drawn(profile).splitlines()[3:] == ["main -> mid 1300", "mid -> leaf 800"]
 
 
+def test_an_edge_that_tells_little_of_either_end_is_not_drawn() -> None:
+    """Most of ``leaf`` comes from others, and most of ``third`` goes elsewhere; its heaviest edges stay."""
+    profile = profile_from("""
+        main
+          first 50
+            leaf 60
+          second 50
+            leaf 25
+          third 50
+            leaf 5
+            work 40
+    """)
+    picture = drawn(profile).splitlines()
+    assert [line for line in picture if " leaf " in line and "->" in line] == ["first -> leaf 60", "second -> leaf 25"]
+    assert "third -> work 40" in picture
+    assert picture_of(profile).left_out.edges == 1
+
+
+def test_a_light_callee_is_drawn_where_it_is_all_that_its_caller_calls() -> None:
+    profile = profile_from("""
+        main
+          first 100
+            leaf 60
+          second 100
+            leaf 30
+          third 100
+            leaf 5
+    """)
+    assert "third -> leaf 5" in drawn(profile)
+
+
 def test_every_heavy_owner_of_self_time_is_drawn() -> None:
     """Its score may be low: one caller, no callees, little cum beside the hubs'."""
     branches = "\n".join(f"  hub{i}\n    a{i} 40\n    b{i} 40\n    c{i} 40" for i in range(20))

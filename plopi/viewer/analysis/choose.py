@@ -4,7 +4,8 @@
    to, plus self; a function that merely passes its weight on scores next to nothing. Heavy owners of self time are always in.
 2. *Link* the chosen through what is hidden between them (see ``links``). Where that is one chain of wrappers, functions that have
    hardly any self time and one caller and one callee, the edge lists them: they are folded into it.
-3. *Prune* edges: light ones, and residual ones that a path of others implies; never one that holds a function to a root.
+3. *Prune* edges: those that tell little of either end, and residual ones that a path of others implies; never one that holds a
+   function to a root.
 4. *Fold* the chosen functions that turned out to be wrappers, too; that makes room: choose more.
 
 Every order ends in ids, so one view of one profile is one picture.
@@ -13,7 +14,7 @@ Every order ends in ids, so one view of one profile is one picture.
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,13 @@ HEAVY_SELF = 2.0
 """Functions whose self reaches this share of total / N are never hidden: 2.5 % at 80, so at most N / 2 of them."""
 SMALL_EDGE = 0.001
 """Edges below this share of the total are pruned."""
-EDGES_PER_NODE = 3
+TOLD_IN = 0.8
+"""A function's callers are drawn, heaviest first, until they account for this share of what comes in,"""
+TOLD_OUT = 0.5
+"""and its callees until they account for this share of what goes out. Dashed edges, which tell less, for half as much."""
+HEAVY_EDGE = 4.0
+"""Beside those, direct edges from this share of total / N on are drawn: 5 % at 80."""
+EDGES_PER_NODE = 2
 WRAPPER_SELF = 0.005
 """A wrapper's own time is below this share of the total,"""
 WRAPPER_FLOW = 0.95
@@ -216,13 +223,36 @@ def _prune(numbers: Numbers, functions: Ints, linked: Linked, edges: list[Edge],
     for edge in edges:
         heaviest.setdefault(edge.callee, edge.caller)
     held |= {(caller, callee) for callee, caller in heaviest.items()}
+    telling = _telling(edges, numbers.total * HEAVY_EDGE / limit)
     enough = EDGES_PER_NODE * max(len(functions), limit)
     kept = [
         edge
         for place, edge in enumerate(edges)
-        if (edge.caller, edge.callee) in held or (place < enough and edge.weight >= numbers.total * SMALL_EDGE)
+        if (edge.caller, edge.callee) in held
+        or (place < enough and edge.weight >= numbers.total * SMALL_EDGE and (edge.caller, edge.callee) in telling)
     ]
     return holder, _without_redundant(kept, held)
+
+
+def _telling(edges: list[Edge], heavy: float) -> set[tuple[int, int]]:
+    """Of edges by weight: those that say where most of a function's weight comes from or goes to, and all heavy ones."""
+    goes: Counter[int] = Counter()
+    comes: Counter[int] = Counter()
+    for edge in edges:
+        goes[edge.caller] += edge.weight
+        comes[edge.callee] += edge.weight
+    told_in: Counter[int] = Counter()
+    told_out: Counter[int] = Counter()
+    telling = set()
+    for edge in edges:
+        part = 0.5 if edge.residual else 1.0
+        tells_in = told_in[edge.callee] < comes[edge.callee] * TOLD_IN * part
+        tells_out = told_out[edge.caller] < goes[edge.caller] * TOLD_OUT * part
+        if tells_in or tells_out or (edge.weight >= heavy and not edge.residual):
+            telling.add((edge.caller, edge.callee))
+        told_in[edge.callee] += edge.weight
+        told_out[edge.caller] += edge.weight
+    return telling
 
 
 def _spanning_forest(numbers: Numbers, functions: Ints, linked: Linked, edges: Iterable[Edge]) -> dict[int, int]:
