@@ -8,12 +8,15 @@ import time
 from _thread import _count as thread_count
 from _thread import get_ident
 from collections.abc import Callable
+from dataclasses import replace
 
-from plopi.collector import walk
+from plopi.collector import interpreter, walk
 from plopi.collector.clock import Timer, in_main_thread, kernel_tick_ns
 from plopi.collector.engine import Plan, Tally
 from plopi.collector.stacks import StackTable
 from plopi.collector.wakeup import WakeupWatch
+from plopi.errors import UsageError
+from plopi.model import ProfileBuilder
 
 LAZY = 10
 """After so many looks at which the handler had done its work, the next is so many intervals away."""
@@ -23,6 +26,8 @@ LONG_NS = 1_000_000_000
 MAX_SHARE = 0.02
 """Part of a CPU that sampling may take before it is done less often."""
 RECURSION_MARGIN = 20
+STANDSTILL_SECONDS = 0.001
+"""A handler that had begun is over after so long."""
 
 
 class PythonEngine:
@@ -32,6 +37,10 @@ class PythonEngine:
 
     def __init__(self, plan: Plan, table: StackTable) -> None:
         self.plan, self.table, self.tally = plan, table, Tally()
+        self._alone = interpreter.is_free_threaded()
+        """No thread may look at another's frames: the handler sees its own, and that is all."""
+        if self._alone:
+            self.plan, self.table = replace(plan, threads=False), SoleTable(table.max_stacks)
         self._timer = Timer(plan.mode, walk.on_tick) if plan.measures_cpu else None
         self._wakeup = WakeupWatch()
         self._interval_ns = plan.interval_ns
@@ -48,6 +57,11 @@ class PythonEngine:
     # -- lifecycle --------------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        refusal = interpreter.refusal(self.plan.measures_wall)
+        if refusal is not None:
+            raise UsageError(refusal)
+        for caution in interpreter.cautions():
+            self.tally.note(caution)
         tick = kernel_tick_ns()
         if self._timer is not None and self._interval_ns < tick:
             self.tally.note(f"interval raised from {self._interval_ns / 1e6:g} ms to {tick / 1e6:g} ms, the kernel's tick")
@@ -57,18 +71,21 @@ class PythonEngine:
         self._sampler = sampler
         self._recursion_limit = sys.getrecursionlimit() + RECURSION_MARGIN
         sys.setrecursionlimit(self._recursion_limit)
-        gc.callbacks.append(walk.on_gc)
+        if isinstance(self.table, SoleTable):
+            self.table.sampler = sampler
+        else:
+            gc.callbacks.append(walk.on_gc)
         walk.switch(sampler)
         if sys.gettrace() is not None or sys.getprofile() is not None:
             self.tally.note("a debugger, coverage or another profiler was tracing: it sees plopi's handler")
         if self._timer is not None:
             self._wakeup.begin(sampler.set_has_room)
-            self._arm(self._timer.arm(self._interval_ns))
+            self._arm(interpreter.no_signals() or self._timer.arm(self._interval_ns))
 
     def _arm(self, refused: str | None) -> None:
         self._armed = refused is None
         if refused is not None:
-            self.tally.note(f"{refused}; sampled from a thread")
+            self.tally.note(f"{refused}; {'nothing is sampled' if self._alone else 'sampled from a thread'}")
 
     def stop(self) -> None:
         sampler, self._sampler = self._sampler, None
@@ -78,6 +95,8 @@ class PythonEngine:
         self._give_back()
 
     def _give_back(self) -> None:
+        if isinstance(self.table, SoleTable):
+            self.table.sampler = None
         if self._timer is not None:
             if self._armed:
                 self._timer.disarm()
@@ -114,7 +133,7 @@ class PythonEngine:
             sampler.helper = get_ident()
             self._used_ns = time.process_time_ns() - time.thread_time_ns()
         wait = 1.0
-        if self.plan.measures_cpu:
+        if self.plan.measures_cpu and not self._alone:
             wait = self._stand_in(sampler)
         if self.plan.measures_wall:
             now = time.monotonic()
@@ -216,6 +235,24 @@ class PythonEngine:
             self.tally.note("subinterpreters were running: only the main thread was sampled meanwhile")
         if sampler.errors:
             self.tally.note(f"{sampler.errors} samples failed, the last with {sampler.last_error}")
+
+
+class SoleTable(StackTable):
+    """For free-threaded Python, where the handler would go on adding while another thread drains: no tick is taken meanwhile.
+
+    The time of those ticks goes to the next.
+    """
+
+    sampler: walk.Sampler | None = None
+
+    def drain(self, rows: ProfileBuilder, window: int) -> int:
+        walk.switch(None)
+        time.sleep(STANDSTILL_SECONDS)
+        try:
+            return super().drain(rows, window)
+        finally:
+            if self.sampler is not None:
+                walk.switch(self.sampler)
 
 
 def install() -> None:

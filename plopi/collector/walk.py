@@ -34,6 +34,7 @@ from time import clock_gettime_ns, perf_counter_ns, process_time_ns, thread_time
 from types import CodeType, FrameType
 from typing import Any
 
+from plopi.collector.interpreter import is_free_threaded
 from plopi.collector.stacks import Cell, Record, StackTable
 
 MANY_THREADS = 8
@@ -112,7 +113,7 @@ class Sampler:
         self.gc_record: Record | None = None
         self.gc_clock = thread_time_ns if timer else time.monotonic_ns
         self.gc_stride = 1
-        for ident in sys._current_frames():
+        for ident in () if is_free_threaded() else sys._current_frames():
             adopt(self, ident)
         self.mine = self.records.get(self.main) or adopt(self, self.main)
 
