@@ -315,20 +315,17 @@ class ProfileBuilder:
         )
 
     def coarsen(self) -> None:
-        """Merge each pair of neighbouring windows into one, and equal samples with it; starts a new epoch.
+        """Double the length of windows, merging those (and equal samples with them) that then are one; starts a new epoch.
 
-        Keeps a recording's size at its distinct stacks times the number of windows, however long it runs.
+        Keeps a recording's size at its distinct stacks times the number of windows, however long it runs. Windows begin at
+        multiples of their length before and after; where there are gaps between them fewer than half may go.
         """
-        starts, lengths = self.window_start, self.window_length
-        self.window_start = array("q", starts[::2])
-        self.window_length = array(
-            "q",
-            [
-                (starts[i + 1] + lengths[i + 1] - starts[i]) if i + 1 < len(starts) else lengths[i]
-                for i in range(0, len(starts), 2)
-            ],
-        )
-        halved = array("q", (window if window == NONE else window // 2 for window in self.sample_window))
+        length = 2 * max(self.window_length, default=0)
+        begins = [start // length * length for start in self.window_start]
+        index = {begin: i for i, begin in enumerate(dict.fromkeys(begins))}
+        self.window_start = array("q", index)
+        self.window_length = array("q", [length] * len(index))
+        halved = array("q", (window if window == NONE else index[begins[window]] for window in self.sample_window))
         merged: dict[tuple[int, int, int], list[int]] = {}
         for row, key in enumerate(zip(halved, self.sample_thread, self.sample_stack)):
             sums = merged.setdefault(key, [0] * len(self.sample_types))

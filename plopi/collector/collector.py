@@ -100,7 +100,7 @@ class Collector:
             with self._rows_lock:
                 self._table.clear()
                 self._rows = ProfileBuilder(tuple(types), self._about_at_start())
-                self._window: int | None = None
+                self._drained_ns = 0
                 self._window_ns = WINDOW_NS
                 self._samples = 0
                 self._helper_cost_ns = self._former_helpers_ns = 0
@@ -281,21 +281,28 @@ class Collector:
             self._draining = True
             try:
                 if self._table.dirty:
-                    self._samples += self._table.drain(self._rows, self._current_window())
+                    self._samples += self._table.drain(self._rows, self._window_since_last_drain())
                 self._describe()
             finally:
                 self._draining = False
 
-    def _current_window(self) -> int:
+    def _window_since_last_drain(self) -> int:
+        """The window that holds the middle of the time since the last drain: a drain comes just after its window has ended."""
+        now = time.monotonic_ns() - self._started
+        middle, self._drained_ns = (self._drained_ns + now) // 2, now
+        return self._window_at(middle)
+
+    def _window_at(self, at: int) -> int:
+        """The window of a time after the start, the last there is or a new one. All have the same length."""
         rows = self._rows
-        at = max(0, time.monotonic_ns() - self._started - 1)
-        if self._window is not None and at < rows.window_start[self._window] + rows.window_length[self._window]:
-            return self._window
-        if len(rows.window_start) >= MAX_WINDOWS:
+        while True:
+            begin = at // self._window_ns * self._window_ns
+            if rows.window_start and rows.window_start[-1] >= begin:
+                return len(rows.window_start) - 1
+            if len(rows.window_start) < MAX_WINDOWS:
+                return rows.add_window(begin, self._window_ns)
             rows.coarsen()
             self._window_ns *= 2
-        self._window = rows.add_window(at // self._window_ns * self._window_ns, self._window_ns)
-        return self._window
 
     def _about_at_start(self) -> About:
         return About(

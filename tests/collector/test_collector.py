@@ -131,16 +131,43 @@ def test_about_is_filled_from_measurements(run):
     assert found["python"].startswith("CPython 3.")
 
 
+def windows_of(collector, seconds):
+    """Windows after drains about as often as the collector's own, in those seconds after the start."""
+    for second in seconds:
+        collector._window_at(second * module.WINDOW_NS + 5)
+    rows = collector._rows
+    return [
+        (start // module.WINDOW_NS, length // module.WINDOW_NS) for start, length in zip(rows.window_start, rows.window_length)
+    ]
+
+
 def test_windows_are_merged_before_they_are_too_many(monkeypatch):
     """A long recording keeps its few hundred windows, all of one length."""
-    now = [0]
     monkeypatch.setattr(module, "MAX_WINDOWS", 8)
-    monkeypatch.setattr(module.time, "monotonic_ns", lambda: now[0])
-    collector = Collector(0.01, "cpu", "python")
-    for second in range(100):
-        now[0] = second * module.WINDOW_NS + 5
-        collector._current_window()
-    rows = collector._rows
-    assert len(rows.window_start) <= 8
-    assert set(rows.window_length) == {16 * module.WINDOW_NS}
-    assert list(rows.window_start) == [i * 16 * module.WINDOW_NS for i in range(7)]
+    assert windows_of(Collector(0.01, "cpu", "python"), range(100)) == [(i * 16, 16) for i in range(7)]
+
+
+def test_windows_keep_one_length_and_do_not_overlap_where_nothing_was_sampled_in_between(monkeypatch):
+    monkeypatch.setattr(module, "MAX_WINDOWS", 4)
+    assert windows_of(Collector(0.01, "cpu", "python"), [0, 3, 9, 40]) == [(0, 1), (3, 1), (9, 1), (40, 1)]
+    assert windows_of(Collector(0.01, "cpu", "python"), [0, 3, 9, 40, 41]) == [(0, 2), (2, 2), (8, 2), (40, 2)]
+    assert windows_of(Collector(0.01, "cpu", "python"), [0, 3, 9, 40, 43]) == [(0, 4), (8, 4), (40, 4)]
+
+
+@pytest.mark.one_python
+def test_samples_are_filed_under_the_window_they_were_taken_in(run):
+    """Not under the one that had begun when they were drained."""
+    ran = run("""
+        def early(): spin(0.9)
+        def late(): spin(0.9)
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        def passed(): return (time.monotonic_ns() - c._started) / 1e9
+        early(); time.sleep(1.25 - passed() % 1); due = int(passed()); late(); c.stop()
+        p = c.snapshot()
+        found = {"early": set(), "late": set()}
+        for s, w in zip(p.samples.stack, p.samples.window):
+            for name in names(p, s):
+                if name in found: found[name].add(p.windows.start[w] // 10**9)
+        answer(early=min(found["early"]), late=min(found["late"]) - due)
+    """)
+    assert ran.answer == {"early": 0, "late": 0}
