@@ -68,7 +68,14 @@ def test_labels_grow_only_where_they_must() -> None:
     ]
     assert labelled(("A.B.run", "/a/jobs.py", 1), ("C.B.run", "/a/jobs.py", 5)) == ["A.B.run", "C.B.run"]
     assert labelled(("run", "/a/jobs.py", 1), ("run", "/a/jobs.py", 8)) == ["run jobs.py:1", "run jobs.py:8"]
-    assert labelled(("run", "/a/jobs.py", 1), ("run", "/b/jobs.py", 1)) == ["run /a/jobs.py:1", "run /b/jobs.py:1"]
+    assert labelled(("run", "/a/jobs.py", 1), ("run", "/b/jobs.py", 1)) == ["a.jobs.run", "b.jobs.run"]
+    assert labelled(("run", "/x.1/jobs.py", 1), ("run", "/x.2/jobs.py", 1)) == ["run /x.1/jobs.py:1", "run /x.2/jobs.py:1"]
+    site = "/venv/lib/python3.11/site-packages"
+    assert labelled(("<module>", f"{site}/flask/app.py", 1), ("<module>", "/srv/shop/app.py", 1)) == [
+        "<module> flask.app",
+        "<module> shop.app",
+    ]
+    assert labelled(("f", "/a/pkg/__init__.py", 1), ("f", "/b/pkg/__init__.py", 1)) == ["a.pkg.f", "b.pkg.f"]
     built_in = ("<built-in method builtins.getattr>", "~", 0)
     assert labelled(("getattr", "/a/nodes.py", 3), built_in) == ["nodes.getattr", "builtins.getattr"]
 
@@ -128,9 +135,12 @@ def test_kinds(name: str, file: str, expected: str) -> None:
         ("C:\\Python311\\Lib\\json\\decoder.py", "stdlib", "json"),
         ("C:\\Python311\\Lib\\site-packages\\numpy\\core\\x.py", "numpy", "core"),
         ("<frozen importlib._bootstrap>", "stdlib", "importlib"),
-        ("<string>", "<string>", ""),
+        ("<string>", "generated code", ""),
+        ("<attrs generated init app.Point>", "generated code", ""),
+        ("<string>.generated.py", "generated code", ""),
+        ("index_html.generated.py", "generated code", ""),
         ("~", "built-in", ""),
-        ("", "built-in", ""),
+        ("", "unknown file", ""),
     ],
 )
 def test_the_package_of_an_installed_file(file: str, package: str, module: str) -> None:
@@ -177,6 +187,15 @@ def test_only_eight_have_colours() -> None:
     groups = grouped(profile_from(lines))
     assert [color for _, _, color in groups] == [*range(8), None]
     assert groups[-1] == ("other", sum(100 - i for i in range(8, 12)), None)
+
+
+def test_what_is_no_code_has_groups_of_its_own() -> None:
+    profile = profile_from("""
+        main 10
+          <gc> 50
+          <truncated> 20
+    """)
+    assert grouped(profile)[:3] == [("garbage collection", 50, 0), ("truncated stacks", 20, 1), ("app", 10, 2)]
 
 
 def test_groups_of_a_dump() -> None:

@@ -1,7 +1,7 @@
 """What functions are called on the screen: short, telling, and different from one another.
 
 A label is as short as it can be among the functions shown together: ``run``, and where there are two of them ``Worker.run`` and
-``Timer.run``, then ``jobs.Worker.run``, then with the file and line.
+``Timer.run``, then ``jobs.Worker.run``, then ``app.jobs.Worker.run``, then with the file and line.
 """
 
 from __future__ import annotations
@@ -63,12 +63,14 @@ def _labels_of_python(name: str, file: str, line: int) -> list[str]:
     parts, where, place = name_parts(name), module_of(file), f"{file_name(file)}:{line}"
     whole = ".".join(parts)
     longer = [f"{whole} {place}", f"{whole} {file}:{line}"]
+    inside = f"{package}.{where}" if (package := _directory_of(file)) else ""
     if whole == "<module>":
-        return [f"{whole} {where}", *longer]
+        return [f"{whole} {where}", *([f"{whole} {inside}"] if inside else []), *longer]
     if whole in _NAMELESS:
         return longer
     qualified = [".".join(parts[-count:]) for count in range(min(2, len(parts)), len(parts) + 1)]
-    return [*qualified, *([f"{where}.{whole}"] if where and not where.startswith("<") else []), *longer]
+    modules = [module for module in (where, inside) if module and not module.startswith("<")]
+    return [*qualified, *(f"{module}.{whole}" for module in modules), *longer]
 
 
 def name_parts(name: str) -> Sequence[str]:
@@ -88,6 +90,13 @@ def file_name(file: str) -> str:
     if len(steps) > 1 and steps[-1] in ("__init__.py", "__main__.py"):
         return "/".join(steps[-2:])
     return steps[-1] if steps else file
+
+
+def _directory_of(file: str) -> str:
+    """The directory that holds a module, or a package's own: ``flask`` of ``.../flask/app.py``, "" where there is none."""
+    steps = [step for step in re.split(r"[/\\]", file) if step]
+    above = steps[: -2 if file_name(file).count("/") else -1]
+    return above[-1] if above and above[-1].isidentifier() else ""
 
 
 def module_of(file: str) -> str:

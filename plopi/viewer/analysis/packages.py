@@ -8,16 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plopi.model import Profile
+from plopi.model import GC_FUNCTION, TRUNCATED_FUNCTION, Profile
 from plopi.viewer.analysis.columns import Ints, column
 
 COLOURS = 8
 DOMINANT = 0.5
 """A package that owns more than this share of the self time is told apart by its modules."""
 STDLIB, BUILT_IN, OTHER = "stdlib", "built-in", "other"
+GENERATED, NO_FILE = "generated code", "unknown file"
+SPECIAL = {GC_FUNCTION: "garbage collection", TRUNCATED_FUNCTION: "truncated stacks"}
+"""Functions that stand for no code, by name: without a file, a group each."""
 
 _INSTALLED = re.compile(r"(?:^|/)(?:site|dist)-packages/(?P<inside>.+)$")
 _LIBRARY = re.compile(r"(?:^|/)(?:lib(?:64)?/(?:python|pypy)\d[\d.]*t?|Python\d+/Lib)/(?P<inside>.+)$", re.IGNORECASE)
+_TEMPLATE = ".generated.py"  # what Tornado calls the code it makes of a template
 _ZIPPED = re.compile(r"(?:^|/)python\d+\.zip/(?P<inside>.+)$")
 
 
@@ -68,7 +72,16 @@ class Packages:
 def packages(profile: Profile) -> Packages:
     """Place every file of the profile in a package."""
     files, file_row = np.unique(column(profile.functions.file), return_inverse=True)
-    return Packages(tuple(origins([profile.strings[file] for file in files.tolist()])), file_row.astype(np.int64))
+    texts = [profile.strings[file] for file in files.tolist()]
+    found, file_row = origins(texts), file_row.astype(np.int64)
+    if "" in texts:
+        names = column(profile.functions.name)
+        fileless = np.flatnonzero(file_row == texts.index(""))
+        for name in np.unique(names[fileless]).tolist():
+            if group := SPECIAL.get(profile.strings[name]):
+                file_row[fileless[names[fileless] == name]] = len(found)
+                found.append(Origin(group))
+    return Packages(tuple(found), file_row)
 
 
 def origins(files: Sequence[str]) -> list[Origin]:
@@ -81,12 +94,14 @@ def origins(files: Sequence[str]) -> list[Origin]:
 
 
 def _known_origin(path: str) -> Origin | None:
-    if path in ("", "~"):
+    if path == "~":
         return Origin(BUILT_IN)
+    if path == "":
+        return Origin(NO_FILE)
     if path.startswith("<frozen ") and path.endswith(">"):
         return Origin(STDLIB, path[len("<frozen ") : -1].split(".")[0])
-    if path.startswith("<"):
-        return Origin(path)
+    if path.startswith("<") or path.endswith(_TEMPLATE):
+        return Origin(GENERATED)
     if found := _INSTALLED.search(path):
         return _origin_inside(found["inside"])
     if found := _LIBRARY.search(path) or _ZIPPED.search(path):

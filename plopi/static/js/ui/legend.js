@@ -23,7 +23,7 @@ export function drawLegend(places, payload, scales) {
     return;
   }
   const { total, type, groups, nodes } = payload;
-  const gc = nodes.some((node) => node.kind === "gc");
+  const gc = nodes.some((node) => node.kind === "gc" && groups[node.group].color === null);
   replace(
     places.groups,
     groups
