@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 from conftest import Growing, Opener, Viewer, put, start_viewer
@@ -30,6 +32,8 @@ def test_it_changes_by_itself(viewer: Viewer, opened: Opener, growing: Growing) 
     assert "python server.py" in row.inner_text()
     row.locator("td.samples", has_text="10").wait_for()
     assert row.locator(".life").inner_text()
+    for column, value in {"host": socket.gethostname(), "pid": str(os.getpid()), "mode": "cpu", "engine": "python"}.items():
+        assert row.locator(f"td.{column}").inner_text().startswith(value)
     growing.add(("main;work", 500))
     row.locator("td.samples", has_text="60").wait_for()
     growing.finish()
