@@ -349,7 +349,7 @@ def test_hostile_names_are_text(viewer: Viewer, opened: Opener, growing: Growing
     "size", ({"width": 400, "height": 800}, {"width": 2560, "height": 1300}, SIZE), ids=lambda size: str(size["width"])
 )
 def test_every_width(viewer: Viewer, opened: Opener, size: dict[str, int]) -> None:
-    """Nothing runs over the side, the picture fills its pane, names can be read."""
+    """Nothing runs over the side, the picture fills its pane, names can be read, and are larger in a large window."""
     page = opened(size=size)
     page.goto(viewer.graph(page, "pydoc.pstats"))
     drawn(page)
@@ -358,6 +358,7 @@ def test_every_width(viewer: Viewer, opened: Opener, size: dict[str, int]) -> No
     assert pane["height"] >= 370 and pane["width"] >= min(380, size["width"])
     for text in page.evaluate(TEXTS):
         assert text["x0"] >= pane["x"] and text["x1"] <= pane["x"] + pane["width"]
+        assert text["size"] >= (14.5 if size["width"] > 2000 else 11)
     assert page.locator("#graph .label").count() >= 0.75 * page.locator("#graph .node").count()
 
 

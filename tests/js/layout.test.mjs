@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { layout } from "../../plopi/static/js/layout/index.js";
 import { isotonic, skeleton } from "../../plopi/static/js/layout/layers.js";
-import { RING, makeScales } from "../../plopi/static/js/layout/scales.js";
+import { RING, makeScales, screenScale } from "../../plopi/static/js/layout/scales.js";
 import { MARGIN, SIZE, drawn, real, request } from "./payloads.mjs";
 
 const PAYLOADS = ["pylint-pstats", "pylint-sampled"];
@@ -169,4 +169,12 @@ test("isotonic regression keeps order and moves least", () => {
     ]),
     [3, 3],
   );
+});
+
+test("a large window shows everything larger, a small one nothing smaller", () => {
+  assert.equal(screenScale({ width: 400, height: 500 }), 1);
+  assert.equal(screenScale({ width: 950, height: 650 }), 1);
+  const wide = screenScale({ width: 2140, height: 1270 });
+  assert.ok(wide > 1.3 && wide < 1.6, String(wide));
+  assert.equal(screenScale({ width: 9000, height: 6000 }), 1.6);
 });

@@ -4,7 +4,7 @@
  */
 import { d3 } from "../layout/d3.js";
 import { s } from "../ui/dom.js";
-import { loopOf, routeEdges } from "../layout/exports.js";
+import { loopOf, routeEdges, screenScale } from "../layout/exports.js";
 import { drawEdge, makeEdge } from "./edges.js";
 import { Labels } from "./labels.js";
 import { drawNode, makeNode } from "./nodes.js";
@@ -85,6 +85,7 @@ export class GraphView {
   /** The pane changed its size: the drawing keeps its own. */
   fit(pane, size) {
     this.pane = pane;
+    this.labels.resize(screenScale(pane));
     this.base = Math.min(pane.width / size.width, pane.height / size.height);
     this.offset = { x: (pane.width - size.width * this.base) / 2, y: (pane.height - size.height * this.base) / 2 };
     this.svg.setAttribute("viewBox", `0 0 ${pane.width} ${pane.height}`);

@@ -1,4 +1,4 @@
-/** Labels in screen space: always the same size, however far one has zoomed. */
+/** Labels in screen space: of one size, which is the window's, however far one has zoomed. */
 import { s } from "../ui/dom.js";
 import { placeLabels, RING } from "../layout/exports.js";
 
@@ -10,6 +10,13 @@ export class Labels {
     this.handlers = handlers;
     this.drawn = new Map();
     this.places = new Map();
+    this.size = 1;
+  }
+
+  /** How large text is drawn, as a multiple of the sizes in css/graph.css. */
+  resize(size) {
+    this.size = size;
+    this.layer.style.setProperty("--text-scale", size.toFixed(3));
   }
 
   /**
@@ -22,7 +29,7 @@ export class Labels {
       x: item.x * k,
       y: item.y * k,
       r: Math.max(item.r, RING) * k,
-      sizes: item.label.sizes,
+      sizes: this.#sizes(item.label.sizes),
       importance: item.importance + (first.has(item.id) ? 10 : 0),
     }));
     const tags = [];
@@ -31,7 +38,7 @@ export class Labels {
       const route = routes.get(item.key);
       if (!route) continue;
       arrows.push({ points: route.points.map(([x, y]) => [x * k, y * k]), width: Math.max(item.width * k, 1) });
-      if (item.tag) tags.push(tagCircle(item, route, k));
+      if (item.tag) tags.push({ ...tagCircle(item, route, k), sizes: this.#sizes(item.tag.sizes) });
     }
     const obstacles = [...loops.values()].map(({ circle }) => ({ x: circle.x * k, y: circle.y * k, r: circle.r * k }));
     const limits = bounds ?? { x0: -1e9, y0: -1e9, x1: 1e9, y1: 1e9 };
@@ -56,13 +63,13 @@ export class Labels {
       const spot = this.places.get(item.id);
       if (!spot) continue;
       keep.add(item.id);
-      drawLabel(this.#element(item.id, "label", item.id), item, spot);
+      drawLabel(this.#element(item.id, "label", item.id), item, spot, this.size);
     }
     for (const item of this.scene.edges) {
       const spot = item.tag && this.places.get(`tag ${item.key}`);
       if (!spot) continue;
       keep.add(`tag ${item.key}`);
-      drawTag(this.#element(`tag ${item.key}`, "tag", item.key), item, spot);
+      drawTag(this.#element(`tag ${item.key}`, "tag", item.key), item, spot, this.size);
     }
     const order = [...keep].map((id) => this.drawn.get(id));
     if (order.some((element, i) => element !== this.layer.children[i])) this.layer.append(...order);
@@ -71,6 +78,10 @@ export class Labels {
       element.remove();
       this.drawn.delete(id);
     }
+  }
+
+  #sizes(sizes) {
+    return sizes.map((one) => ({ ...one, width: one.width * this.size, height: one.height * this.size }));
   }
 
   #element(id, kind, target) {
@@ -87,7 +98,7 @@ export class Labels {
       element = s(
         "g",
         { class: "tag", "data-key": target },
-        s("rect", { rx: 8, height: 16 }),
+        s("rect"),
         s("text", { class: "numbers", "text-anchor": "middle" }),
       );
       element.addEventListener("click", (event) => this.handlers.pickEdge(target, event));
@@ -105,7 +116,6 @@ function tagCircle(item, route, k) {
     x: x * k,
     y: y * k,
     r: 0,
-    sizes: item.tag.sizes,
     importance: TAG_IMPORTANCE + item.edge.weight * 1e-18,
     onArrow: true,
   };
@@ -126,24 +136,26 @@ function halfway(points) {
   return points[0];
 }
 
-function drawLabel(element, item, spot) {
+function drawLabel(element, item, spot, size) {
   const [name, numbers] = element.children;
   const x = spot.align === "start" ? spot.x0 + 1 : spot.align === "end" ? spot.x1 - 1 : (spot.x0 + spot.x1) / 2;
   element.classList.toggle("major", item.label.major);
   element.classList.toggle("native", item.node.kind === "native");
   const { name: words, numbers: figures } = item.label.sizes[spot.level];
-  place(name, x, spot.y0 + 11.5, spot.align, words);
-  place(numbers, x, spot.y0 + 24, spot.align, figures);
+  place(name, x, spot.y0 + 11.5 * size, spot.align, words);
+  place(numbers, x, spot.y0 + 24 * size, spot.align, figures);
 }
 
-function drawTag(element, item, spot) {
+function drawTag(element, item, spot, size) {
   const [rect, text] = element.children;
   rect.setAttribute("x", spot.x0.toFixed(1));
   rect.setAttribute("y", spot.y0.toFixed(1));
   rect.setAttribute("width", (spot.x1 - spot.x0).toFixed(1));
+  rect.setAttribute("height", (16 * size).toFixed(1));
+  rect.setAttribute("rx", (8 * size).toFixed(1));
   text.textContent = item.tag.name;
   text.setAttribute("x", ((spot.x0 + spot.x1) / 2).toFixed(1));
-  text.setAttribute("y", (spot.y0 + 12).toFixed(1));
+  text.setAttribute("y", (spot.y0 + 12 * size).toFixed(1));
 }
 
 function place(text, x, y, anchor, content) {

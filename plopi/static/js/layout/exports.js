@@ -1,5 +1,5 @@
 /** What drawing may use of the layout. */
 export { edgeKey } from "./layers.js";
 export { placeLabels } from "./labels.js";
-export { RING, makeScales, zoomed } from "./scales.js";
+export { RING, makeScales, screenScale, zoomed } from "./scales.js";
 export { loopOf, routeEdges, shaftOf } from "./routes.js";

@@ -10,7 +10,20 @@ const LARGEST_CIRCLE = 0.07;
 const LARGEST_ARROW = 0.017;
 const SHARE_OF_WINDOW = 0.055;
 
+/** A pane of this many pixels, that of a window of 1280 x 800, and smaller ones are drawn at scale 1. */
+const PLAIN_PANE = 950 * 650;
+const GROWTH = 0.37;
+const LARGEST_SCALE = 1.6;
+
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+/**
+ * Screen pixels per drawn pixel of a fitted picture: in large windows everything, text too, is larger, though by less than the window is.
+ * @param pane {width, height}
+ */
+export function screenScale({ width, height }) {
+  return clamp(1 + GROWTH * (Math.sqrt((width * height) / PLAIN_PANE) - 1), 1, LARGEST_SCALE);
+}
 
 /**
  * @param payload graph payload (its nodes, edges and total)

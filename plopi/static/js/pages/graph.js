@@ -3,7 +3,7 @@ import { Api, whenReady } from "../api.js";
 import { GraphView } from "../draw/graph.js";
 import { colourClass } from "../draw/nodes.js";
 import { Live } from "../live.js";
-import { zoomed } from "../layout/exports.js";
+import { screenScale, zoomed } from "../layout/exports.js";
 import { UrlState } from "../state.js";
 import { Controls } from "../ui/controls.js";
 import { leftOutWords, noteLines, showFacts, warningLines } from "../ui/facts.js";
@@ -77,10 +77,13 @@ class GraphPage {
     return { width: Math.max(200, width), height: Math.max(200, height) };
   }
 
-  /** The drawing's size: the pane's, or what the URL holds because positions in it belong to that size. */
+  /** The drawing's size: the pane's at its scale, or what the URL holds because positions in it belong to that size. */
   #size() {
     const [width, height] = this.state.size ?? [];
-    return width >= 100 && height >= 100 && width <= 1e4 && height <= 1e4 ? { width, height } : this.#pane();
+    if (width >= 100 && height >= 100 && width <= 1e4 && height <= 1e4) return { width, height };
+    const pane = this.#pane();
+    const scale = screenScale(pane);
+    return { width: Math.round(pane.width / scale), height: Math.round(pane.height / scale) };
   }
 
   #amount() {
