@@ -102,7 +102,7 @@ test("what was left out is said, and nothing else", () => {
   const payload = { ...drawn("a > b 100"), left_out: { functions: 1232, self: 3.1, edges: 9, wrappers: 0, wrappers_self: 0 } };
   assert.deepEqual(leftOutWords(payload, 0), ["2 of 1,234 functions", "hidden ones own 3.1% of self", "9 arrows left out"]);
   payload.left_out = { functions: 0, self: 0, edges: 0, wrappers: 0, wrappers_self: 0 };
-  assert.deepEqual(leftOutWords(payload, 1), ["2 of 2 functions", "1 label shown on zoom or hover"]);
+  assert.deepEqual(leftOutWords(payload, 1), ["2 of 2 functions", "1 name on hover"]);
 });
 
 test("an ended process is a warning; lost ticks are a note", () => {
