@@ -1,6 +1,9 @@
 """Makes the example profiles in ``demo/profiles``: real ones, one of each format, small enough to be kept with the sources.
 
-    python demo/make_profiles.py
+    cd /srv/plopi && TMPDIR=/srv/plopi/tmp python demo/make_profiles.py
+
+The files hold paths and the host's name: make them in a checkout, with a Python and on a host (``unshare -u``) that tell
+nothing of yours.
 
 * ``busy-server.pb.gz``: the busy server under its own customers, taken over HTTP (cpu and wall)
 * ``example-program.*``: the example program, written by plopi in the other formats

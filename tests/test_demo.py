@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -137,6 +138,13 @@ def test_examples_can_be_read(path: Path) -> None:
     assert len(profile.functions) > 20
     names = {profile.function_name(function) for function in range(len(profile.functions))}
     assert names & {"sales_report", "RequestHandler._execute", "render_doc", "HTMLDoc.docmodule", "docmodule"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_examples_hold_no_path_of_their_maker(path: Path) -> None:
+    content = path.read_bytes()
+    content = gzip.decompress(content) if path.suffix == ".gz" else content
+    assert set(re.findall(rb"(?<![\w.])/(?:home|root|tmp|work|Users|workspace)/", content)) == set()
 
 
 def test_examples_are_of_every_format_and_small() -> None:
