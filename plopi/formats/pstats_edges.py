@@ -26,7 +26,8 @@ _LAYOUT = [
     *(("own_type", "u1"), ("own", "<f8"), ("cum_type", "u1"), ("cum", "<f8")),
 ]
 _EDGE = np.dtype(_LAYOUT)
-_RUN = re.compile(rb"(?:r.{4}\)\x04[ir].{4}[ir].{4}g.{8}g.{8})++", re.DOTALL)
+# Not ")++": CPython before 3.11.5 matches that wrongly.
+_RUN = re.compile(rb"(?:r.{4}\)\x04[ir].{4}[ir].{4}g.{8}g.{8})+", re.DOTALL)
 _NOT_THERE = -1
 _CALLEE_OF_RUN, _CALLEE_OF_SINGLE = 2, 1
 Bools = NDArray[np.bool_]
