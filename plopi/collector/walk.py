@@ -290,11 +290,14 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 top = top.f_back
                 if top is None:
                     break
-            if record is s.gc_record or chain[0] is s.gc_code:
+            if record is s.gc_record:
                 record.gc_debt -= weight  # the collector is at work: its callback files this time, what is over goes to the next
                 continue
-            at += 2
-            seen = chain[:at]
+            if chain[0] is s.gc_code:  # its callback just begins, with ticks from the C code that it interrupted
+                seen = chain[2 : at + 2]
+            else:
+                at += 2
+                seen = chain[:at]
             key: tuple[object, ...] = (seen[1], seen[3], seen[5], at) if at > 5 else tuple(seen[1::2])
             found = None
             bucket = record.buckets.get(key)
@@ -506,19 +509,20 @@ def on_gc(phase: str, info: dict[str, int]) -> None:
     if s is None:
         return
     if phase == "start":
+        s.gc_record = s.records.get(get_ident())
         s.gc_stride = 1
         if not info["generation"]:
             s.gc_young += 1
             if s.gc_young % GC_STRIDE:
+                s.gc_stride = 0
                 return
             s.gc_stride = GC_STRIDE
-        s.gc_record = s.records.get(get_ident())
         s.gc_began = s.gc_clock()
         return
     record = s.gc_record
-    if record is None:
-        return
     s.gc_record = None
+    if record is None or not s.gc_stride:
+        return
     record.gc_time += (s.gc_clock() - s.gc_began) * s.gc_stride
     if record.gc_time >= s.interval_ns:
         _file_gc(s, record, sys._getframe(1))

@@ -262,6 +262,25 @@ def test_what_allocates_keeps_its_own_time_beside_the_garbage_collector(run, mod
     assert ran.answer["total"] == approx(ran.answer["took"], rel=0.06)
 
 
+def test_a_long_c_call_that_sets_off_collections_keeps_the_time_before_them(run):
+    """Up to 3.11 the collector runs within the call, and its callback is where the ticks that wait are handled."""
+    ran = run("""
+        text = json.dumps([{"k": [i, str(i), None]} for i in range(20_000)])
+        def parse():
+            parsed = json.loads(text)
+            return len(parsed)
+        c = Collector(0.004, "cpu", "python")
+        c.start(None); began = end = time.thread_time()
+        while end < began + 1.5:
+            parse()
+            end = time.thread_time()
+        c.stop()
+        answer(took=end - began, found=containing(c.snapshot(), "parse")["parse"])
+    """)
+    # to free what was parsed takes its time too, and is over in the caller
+    assert 0.75 * ran.answer["took"] < ran.answer["found"] < 1.03 * ran.answer["took"]
+
+
 def test_deep_stacks_are_cut_at_the_root(run):
     ran = run("""
         sys.setrecursionlimit(20_000)
