@@ -11,9 +11,10 @@ import marshal
 from operator import eq
 from typing import TYPE_CHECKING, BinaryIO
 
+from plopi.formats.conventions import BUILT_IN_FILE, OWN_FUNCTIONS
 from plopi.formats.pprof_writer import default_sample_type
 from plopi.formats.protobuf import text
-from plopi.model import CALLS, GC_FUNCTION, NONE, TRUNCATED_FUNCTION
+from plopi.model import CALLS, NONE
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 
 NAME = "pstats"
 SUFFIX = ".pstats"
-
-BUILT_IN_FILE = "~"
-"""The file, with line 0, of what has none: built-in functions, and plopi's own ``<gc>`` and ``<truncated>``."""
-OWN_FUNCTIONS = (GC_FUNCTION, TRUNCATED_FUNCTION)
 
 _Key = tuple[str, int, str]
 _Numbers = tuple[int, int, float, float]

@@ -10,8 +10,8 @@ from struct import error as StructError
 import numpy as np
 
 from plopi.errors import FormatError
+from plopi.formats.conventions import BUILT_IN_FILE, OWN_FUNCTIONS
 from plopi.formats.limits import MAX_LINE, Limits
-from plopi.formats.pstats import BUILT_IN_FILE, OWN_FUNCTIONS
 from plopi.formats.pstats_edges import Edges, with_sampled_times
 from plopi.formats.ragged import column
 from plopi.formats.unmarshal import (

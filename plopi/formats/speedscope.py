@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from plopi import __version__
 from plopi.errors import UsageError
+from plopi.formats.conventions import EXPORTER
 from plopi.formats.protobuf import text
-from plopi.model import NONE, STACKS, SampleType
+from plopi.model import NONE, STACKS
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "speedscope"
 SUFFIX = ".speedscope.json"
-EXPORTER = "plopi"
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 UNITS = {"nanoseconds": "nanoseconds", "bytes": "bytes"}
 """Unit of a sample type -> speedscope's "unit"; any other is "none"."""
@@ -113,7 +113,3 @@ def _sayable(string: str) -> str:
 
 def _json(content: Any) -> bytes:
     return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
-TYPE_OF_UNIT = {"none": SampleType("samples", "count"), "bytes": SampleType("space", "bytes")}
-"""What a unit counts where the file does not tell; a time's clock is unknown."""

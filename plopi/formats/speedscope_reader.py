@@ -10,8 +10,8 @@ from typing import Any, NoReturn, cast
 
 from plopi.errors import FormatError
 from plopi.formats.columns import Names, Table, profile_of
+from plopi.formats.conventions import EXPORTER, TYPE_OF_UNIT
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
-from plopi.formats.speedscope import EXPORTER, TYPE_OF_UNIT
 from plopi.formats.text import clean
 from plopi.formats.units import NANOSECONDS
 from plopi.model import TIME, About, Profile, SampleType
