@@ -53,6 +53,7 @@ class PythonEngine:
         self._next_wall = 0.0
         self._flooded = False
         self._costed = (0, 0)
+        self._dearest_ns = 0.0
 
     # -- lifecycle --------------------------------------------------------------------------------------------------------------
 
@@ -92,6 +93,11 @@ class PythonEngine:
         if sampler is None:
             return
         self._count(sampler)
+        if self._dearest_ns:
+            self.tally.note(
+                f"a sample cost up to {self._dearest_ns / 1e6:.2g} ms: interval stretched to {self._interval_ns / 1e6:.3g} ms "
+                f"to keep the cost within {MAX_SHARE:.0%}"
+            )
         self._give_back()
 
     def _give_back(self) -> None:
@@ -224,7 +230,7 @@ class PythonEngine:
             return
         self._interval_ns = int(cost / passes / MAX_SHARE)
         sampler.set_interval(self._interval_ns)
-        self.tally.note(f"a sample cost {cost / passes / 1e6:.2g} ms: interval stretched to keep the cost within 2 %")
+        self._dearest_ns = max(self._dearest_ns, cost / passes)
         self.resume()
 
     def _count(self, sampler: walk.Sampler) -> None:

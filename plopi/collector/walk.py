@@ -15,9 +15,10 @@ many they
 were follows from the CPU clocks: time since the last sample is added up in ``credit``, and whole intervals are taken from
 it, at least
 one as a tick has arrived. Counting the time since the last sample itself would give the time *before* the first pending tick
-to the wrong place: a short call just before a long one would hardly ever be seen. The ticks are shared out among the threads
-in the
-ratio of their own CPU clocks.
+to the wrong place: a short call just before a long one would hardly ever be seen.
+
+That holds for the main thread alone. Where other threads worked too, ticks that waited may have fallen into any of them, and
+each thread counts for what its own CPU clock says.
 """
 
 from __future__ import annotations
@@ -268,7 +269,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         elif s.mixed:
             s.mixed = False
             s.credit = 0
-        elif cpu:
+        elif cpu and len(moved) == 1 and moved[0][0] is mine:  # else ticks say little of which thread they fell into
             s.credit += total
             worth = s.credit // s.interval_ns * s.interval_ns
             if worth <= 0:

@@ -110,6 +110,28 @@ def test_idle_threads_are_neither_walked_nor_counted(run):
     assert ran.answer["found"]["MainThread"] + ran.answer["own"] == approx(0.6, rel=0.1)
 
 
+def test_threads_and_the_main_thread_share_as_their_clocks_say(run):
+    """The handler runs in the main thread and soonest while that has the GIL: it must not be given the others' ticks for it."""
+    ran = run("""
+        took = {}
+        def work(end):
+            began = time.thread_time()
+            while time.monotonic() < end: sum([i * i for i in range(50)])
+            took[threading.current_thread().name] = time.thread_time() - began
+        c = Collector(0.004, "cpu", "python")
+        c.start(None); end = time.monotonic() + 2.5; began = time.thread_time()
+        workers = [threading.Thread(target=work, args=(end,), name=f"worker-{i}") for i in range(3)]
+        for w in workers: w.start()
+        work(end)
+        for w in workers: w.join()
+        took["MainThread"] = time.thread_time() - began
+        c.stop()
+        found = by_thread(c.snapshot())
+        answer(ratios=[found[name] / took[name] for name in took])
+    """)
+    assert ran.answer["ratios"] == [approx(1, rel=0.07)] * 4
+
+
 def test_threads_with_one_name_are_kept_apart_by_ident(run):
     ran = run("""
         c = Collector(0.004, "cpu", "python")
