@@ -142,6 +142,15 @@ def test_what_is_small_is_left_out_and_counted() -> None:
     assert picture_of(profile).left_out == LeftOut(functions=2, self=10, edges=2, wrappers=0, wrappers_self=0)
 
 
+def test_of_a_flat_profile_as_many_are_drawn_as_may_be() -> None:
+    """No function has half a percent, yet there is something to see."""
+    calls = "\n".join(f"f{i} 1/1 10 10" for i in range(1000))
+    picture = picture_of(calls_from(calls), nodes=40)
+    assert len(picture.nodes) == 40
+    stacks = "\n".join(f"  f{i} 10" for i in range(1000))
+    assert len(picture_of(profile_from(f"main\n{stacks}"), nodes=40).nodes) == 40
+
+
 def test_where_the_callers_differ_a_hidden_function_leaves_a_dashed_edge() -> None:
     profile = profile_from("""
         main 300

@@ -102,8 +102,7 @@ def appraise(numbers: Numbers) -> Appraisal:
 def choose(numbers: Numbers, limit: int, appraisal: Appraisal | None = None) -> Picture:
     """The picture with at most ``limit`` functions; the appraisal of the numbers may be kept from picture to picture."""
     appraisal = appraisal or appraise(numbers)
-    worthwhile = (numbers.cum > 0) & (numbers.cum >= numbers.total * SMALL_NODES / limit)
-    ranking = _ranking(numbers, limit, np.flatnonzero(worthwhile), appraisal)
+    ranking = _ranking(numbers, limit, _candidates(numbers, limit), appraisal)
     ranking = ranking[: MOST_CANDIDATES * limit]
     forest = forest_of(numbers, ranking)
     want = limit
@@ -118,6 +117,14 @@ def choose(numbers: Numbers, limit: int, appraisal: Appraisal | None = None) -> 
             break
         best = fuller
     return best
+
+
+def _candidates(numbers: Numbers, limit: int) -> Ints:
+    """Functions worth one of ``limit`` nodes; where these are few and own little, as in a flat profile, all that have weight."""
+    present = numbers.cum > 0
+    worthwhile = present & (numbers.cum >= numbers.total * SMALL_NODES / limit)
+    flat = np.count_nonzero(worthwhile) < limit and 2 * int(numbers.self[worthwhile].sum()) < numbers.total
+    return np.flatnonzero(present if flat else worthwhile)
 
 
 def scores(numbers: Numbers) -> Floats:
