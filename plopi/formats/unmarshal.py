@@ -18,7 +18,7 @@ FLAG_REF = 0x80
 """Set in the type of an object that later ones may refer to."""
 DICT, NULL, TUPLE, SMALL_TUPLE, REF, TRUE, FALSE = b"{0()rTF"
 INT, BINARY_FLOAT = b"ig"
-_INT64, _LONG, _FLOAT = b"Ilf"
+_INT64, _LONG, _FLOAT, _CODE = b"Ilfc"
 _SHORT_ASCII, _SHORT_INTERNED, _ASCII, _ASCII_INTERNED, _UNICODE, _INTERNED, _BYTES, _BYTES_REF = b"zZaAutsR"
 _LONG_STRINGS = (_ASCII, _ASCII_INTERNED, _UNICODE, _INTERNED, _BYTES)
 
@@ -182,6 +182,8 @@ class Objects:
             size, start = _unpack_int32(self.data, begin + 1)[0], begin + 5
         elif bare == _BYTES_REF:
             return self.interned_before(begin)
+        elif bare == _CODE:
+            raise FormatError("a code object stands where a name should, as `python -m profile` writes it; use cProfile", begin)
         else:
             raise FormatError(f"a string should follow, not type {chr(bare)!r}", begin)
         if not 0 <= size <= self.limits.pstats_string_bytes:

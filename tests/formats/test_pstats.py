@@ -161,6 +161,12 @@ def test_the_pure_python_profiler_counts_callers_only() -> None:
     assert out.about.notes == ("the dump counts the calls between functions but not their times, which it cannot tell",)
 
 
+def test_what_python_m_profile_writes_is_refused_with_the_remedy() -> None:
+    """``python -m profile`` puts the program's code object where a name stands."""
+    with pytest.raises(FormatError, match="use cProfile"):
+        read(marshal.dumps({("profile", 0, compile("1", "a.py", "exec")): (1, 1, 0.1, 0.1, {})}), "a.pstats")
+
+
 def test_counts_of_callers_are_written_as_counts(tmp_path: Path) -> None:
     """Not as times of zero, which every reader would take for true."""
     data = pure_python_dump()
