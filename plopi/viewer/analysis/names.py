@@ -51,12 +51,13 @@ def _labels_of(profile: Profile, function: int) -> list[str]:
     """Ever longer labels of a function, each on one line; the last is its own alone."""
     name, file = profile.function_name(function), profile.function_file(function)
     line = int(profile.functions.line[function])
-    found = _labels_of_built_in(name) if file in ("", "~") else _labels_of_python(name, file, line)
+    found = _labels_of_built_in(name, file) if file in ("", "~") else _labels_of_python(name, file, line)
     return [" ".join(label.split()) or "(no name)" for label in (*found, f"{name} {file}:{line} #{function}")]
 
 
-def _labels_of_built_in(name: str) -> list[str]:
-    return [".".join(name_parts(name)), name.strip("<>{}").removeprefix("built-in method ")]
+def _labels_of_built_in(name: str, file: str) -> list[str]:
+    bare = name[1:-1] if file == "~" and name[1:-1].isidentifier() else name  # Python 2 says <sum>
+    return [".".join(name_parts(bare)), name.strip("<>{}").removeprefix("built-in method ")]
 
 
 def _labels_of_python(name: str, file: str, line: int) -> list[str]:

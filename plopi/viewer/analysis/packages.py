@@ -15,7 +15,7 @@ COLOURS = 8
 DOMINANT = 0.5
 """A package that owns more than this share of the self time is told apart by its modules."""
 STDLIB, BUILT_IN, OTHER = "stdlib", "built-in", "other"
-GENERATED, NO_FILE = "generated code", "unknown file"
+GENERATED, FROM_STRING, NO_FILE = "generated code", "code from strings", "unknown file"
 SPECIAL = {GC_FUNCTION: "garbage collection", TRUNCATED_FUNCTION: "truncated stacks"}
 """Functions that stand for no code, by name: without a file, a group each."""
 
@@ -100,6 +100,8 @@ def _known_origin(path: str) -> Origin | None:
         return Origin(NO_FILE)
     if path.startswith("<frozen ") and path.endswith(">"):
         return Origin(STDLIB, path[len("<frozen ") : -1].split(".")[0])
+    if path == "<string>":
+        return Origin(FROM_STRING)
     if path.startswith("<") or path.endswith(_TEMPLATE):
         return Origin(GENERATED)
     if found := _INSTALLED.search(path):

@@ -3,6 +3,12 @@ import { share, weight } from "../format.js";
 import { h, replace, s } from "./dom.js";
 
 const STEPS = [1, 2, 5];
+/** Groups whose names ask for a word more. */
+const WHAT = {
+  "code from strings": "compiled from text: exec, python -c, methods that dataclasses and namedtuples make",
+  "generated code": "without a source file: templates, notebooks, methods made by libraries",
+  "unknown file": "the profile does not tell their files",
+};
 const PARTS = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 /** The largest "round" value (1, 2 or 5 times a power of ten) not above a limit. */
@@ -31,7 +37,7 @@ export function drawLegend(places, payload, scales) {
       .map((group) =>
         h(
           "span",
-          { class: "group", title: `${group.name}: ${weight(group.self, type.unit)} self` },
+          { class: "group", title: [`${group.name}: ${weight(group.self, type.unit)} self`, WHAT[group.name]].filter(Boolean).join("; ") },
           h("span", { class: `swatch ${group.color === null ? "" : `g${group.color}`}` }),
           h("span", { class: "group-name" }, group.name),
           h("b", {}, share(group.self, total)),
