@@ -268,13 +268,19 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
             s.by_helper += 1
         elif s.mixed:
             s.mixed = False
-            s.credit = 0
-        elif cpu and len(moved) == 1 and moved[0][0] is mine:  # else ticks say little of which thread they fell into
+        elif cpu and len(moved) == 1 and moved[0][0] is mine:
             s.credit += total
             worth = s.credit // s.interval_ns * s.interval_ns
             if worth <= 0:
                 worth = s.interval_ns if s.credit > -s.interval_ns else 0
             s.credit -= worth
+        elif s.credit and cpu and total and moved[0][0] is mine:  # ticks say little of which thread they fell into: settle up
+            worth = moved[0][2] + s.credit
+            if worth >= 0:
+                moved[0] = (mine, frame, worth)
+                total += s.credit
+                s.credit = 0
+            worth = total
         s.seen = begin
 
         top: Any
