@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import runpy
 import sys
 import sysconfig
 from pathlib import Path
@@ -27,12 +28,15 @@ TEST = [
     "types-psutil",
 ]
 
+FINGERPRINT = runpy.run_path(str(HERE / "plopi/collector/native_sources.py"))["fingerprint"](HERE / "plopi/collector")
+
 NATIVE = (
     [
         Extension(
             "plopi.collector._sampler",
             ["plopi/collector/_sampler.c"],
             depends=[str(header.relative_to(HERE)) for header in sorted((HERE / "plopi/collector").glob("_sampler*.h"))],
+            define_macros=[("BUILT_FROM", str(FINGERPRINT))],
             extra_compile_args=["-std=gnu11"],
             optional=True,
         )

@@ -26,6 +26,9 @@ enum { CPU_CLOCK = 1, WALL_CLOCK = 2 };
 enum { OFF, ON };
 
 #define SIGNAL SIGPROF
+#ifndef BUILT_FROM
+#define BUILT_FROM 0 /* the sources' fingerprint (native_sources.py), which the build tells */
+#endif
 #define MAX_BASES 4096
 #define COST_EVERY 64 /* one sample in so many is timed */
 
@@ -179,7 +182,7 @@ static void take_sample(const siginfo_t *info) {
     } else {
         sample_wall(now, info->si_value.sival_int);
     }
-    if (READ(ticks) % COST_EVERY == 0) {
+    if (READ(ticks) % COST_EVERY == 2) { /* not the first, which finds memory untouched */
         COUNT(timed);
         atomic_fetch_add_explicit(&session.timed_ns, read_clock(CLOCK_THREAD_CPUTIME_ID) - now, memory_order_relaxed);
     }
@@ -442,18 +445,18 @@ static PyObject *sampler_is_free(PyObject *module, PyObject *over_handler) {
     return over < 0 ? NULL : PyBool_FromLong(signal_is_free(over));
 }
 
-PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory, main_only, over_handler)\n--\n\n"
+PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory, pass_on, main_only, over_handler)\n--\n\n"
                         "Begin to sample. Raises RuntimeError where SIGPROF or its timer is somebody else's; over_handler: a handler that is\n"
-                        "installed is plopi's own, and comes back at stop().");
+                        "installed is plopi's own, and comes back at stop(). pass_on: files in own_directory that call the application.");
 
 static PyObject *sampler_start(PyObject *module, PyObject *args) {
     (void)module;
     int clocks, max_depth, main_only, over_handler;
     unsigned long long interval_ns;
     unsigned int max_stacks;
-    PyObject *own_directory;
-    if (!PyArg_ParseTuple(args, "iKiIUpp", &clocks, &interval_ns, &max_depth, &max_stacks, &own_directory, &main_only,
-                          &over_handler)) {
+    PyObject *own_directory, *pass_on;
+    if (!PyArg_ParseTuple(args, "iKiIUO!pp", &clocks, &interval_ns, &max_depth, &max_stacks, &own_directory, &PyFrozenSet_Type, &pass_on,
+                          &main_only, &over_handler)) {
         return NULL;
     }
     if (atomic_load(&session.state) == ON || tables_live) {
@@ -471,7 +474,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     if (pool_open(&pool) < 0) {
         return raise_os_error();
     }
-    if (tables_open(&tables, max_stacks, own_directory) < 0 || watch_code() < 0) {
+    if (tables_open(&tables, max_stacks, own_directory, pass_on) < 0 || watch_code() < 0) {
         return NULL;
     }
     tables_live = 1;
@@ -732,6 +735,7 @@ PyMODINIT_FUNC PyInit__sampler(void) {
     }
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL || PyModule_AddIntConstant(module, "BUILT_FOR", PY_VERSION_HEX) < 0 ||
+        PyModule_AddIntConstant(module, "BUILT_FROM", (long)BUILT_FROM) < 0 ||
         PyModule_AddIntMacro(module, MAX_DEPTH) < 0 || PyModule_AddIntMacro(module, POOL_SAMPLES) < 0 ||
         PyModule_AddIntMacro(module, CPU_CLOCK) < 0 || PyModule_AddIntMacro(module, WALL_CLOCK) < 0) {
         Py_XDECREF(module);

@@ -4,6 +4,8 @@ from types import CodeType
 
 BUILT_FOR: int
 """``sys.hexversion`` of the Python whose headers it was built with."""
+BUILT_FROM: int
+"""``native_sources.fingerprint()`` when it was built."""
 CPU_CLOCK: int
 WALL_CLOCK: int
 MAX_DEPTH: int
@@ -15,6 +17,7 @@ def start(
     max_depth: int,
     max_stacks: int,
     own_directory: str,
+    pass_on: frozenset[str],
     main_only: bool,
     over_handler: bool,
     /,

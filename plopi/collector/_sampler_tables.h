@@ -156,7 +156,7 @@ typedef struct {
     uint32_t kind;
 } Function;
 
-enum { OWN = 1, RUNNER = 2 }; /* of plopi itself; of runpy, which stands at the root of a program that plopi started */
+enum { OWN = 1, RUNNER = 2, OWN_WORK = 3 }; /* of plopi itself; of runpy, which stands at the root of a program that plopi started */
 
 typedef struct {
     uint32_t function;
@@ -197,6 +197,7 @@ typedef struct {
     uint64_t taken;
     PyCodeObject *dying;     /* the one whose death is being told: whole, but in 3.11 without a reference left */
     PyObject *own_directory; /* whose files are plopi's own */
+    PyObject *pass_on;       /* those of them that call the application: what the others call is plopi's own work */
     uint64_t strange;        /* code pointers that led to no code object */
     uint64_t dropped;        /* samples for which there was no memory */
     uint64_t over;           /* samples filed under the full stack */
@@ -220,6 +221,7 @@ static void tables_free(Tables *tables) {
         column_free(columns[i]);
     }
     Py_CLEAR(tables->own_directory);
+    Py_CLEAR(tables->pass_on);
     memset(tables, 0, sizeof *tables);
 }
 
@@ -241,7 +243,7 @@ static int text_ends(PyObject *text, const char *end) {
 
 static uint32_t kind_of(Tables *tables, PyObject *file) {
     if (PyUnicode_Tailmatch(file, tables->own_directory, 0, PY_SSIZE_T_MAX, -1) == 1) {
-        return OWN;
+        return PySet_Contains(tables->pass_on, file) == 1 ? OWN : OWN_WORK;
     }
     return text_ends(file, "/runpy.py") || PyUnicode_CompareWithASCIIString(file, "<frozen runpy>") == 0 ? RUNNER : 0;
 }
@@ -405,11 +407,26 @@ static inline uint32_t kind_at(Tables *tables, uint32_t location) {
     return location == SKIPPED ? OWN : ROW(tables->functions, Function, ROW(tables->locations, Location, location)->function)->kind;
 }
 
+static inline int is_own(Tables *tables, uint32_t location) {
+    uint32_t kind = kind_at(tables, location);
+    return kind == OWN || kind == OWN_WORK;
+}
+
+/* Whether plopi itself was at work, not the application that it called. */
+static int is_own_work(Tables *tables, const uint32_t *leaf_first, int depth) {
+    for (int i = 0; i < depth; i++) {
+        if (leaf_first[i] != SKIPPED && is_own(tables, leaf_first[i])) {
+            return kind_at(tables, leaf_first[i]) == OWN_WORK;
+        }
+    }
+    return 0;
+}
+
 /* How many of the root-most frames are what plopi ran the program with: its own and runpy's, if any of them is its own. */
 static int frames_of_the_runner(Tables *tables, const uint32_t *leaf_first, int depth) {
     int own = 0, at = depth;
     for (; at > 0 && kind_at(tables, leaf_first[at - 1]); at--) {
-        own |= kind_at(tables, leaf_first[at - 1]) == OWN && leaf_first[at - 1] != SKIPPED;
+        own |= is_own(tables, leaf_first[at - 1]) && leaf_first[at - 1] != SKIPPED;
     }
     return own ? depth - at : 0;
 }
@@ -423,10 +440,13 @@ static uint32_t stack_of(Tables *tables, const Sample *sample) {
             return NO_ROW; /* half a stack would be a wrong stack */
         }
     }
+    if (is_own_work(tables, locations, sample->depth)) {
+        return NO_ROW;
+    }
     uint32_t node = sample->flags & TRUNCATED ? node_row(tables, NO_ROW, tables->truncated) : NO_ROW;
     uint32_t root = node;
     for (int i = sample->depth - frames_of_the_runner(tables, locations, sample->depth) - 1; i >= 0; i--) {
-        if (kind_at(tables, locations[i]) != OWN && (node = node_row(tables, node, locations[i])) == NO_ROW) {
+        if (!is_own(tables, locations[i]) && (node = node_row(tables, node, locations[i])) == NO_ROW) {
             return NO_ROW;
         }
     }
@@ -502,9 +522,10 @@ static uint32_t swap_last_node(Tables *tables, uint32_t thread, uint32_t node) {
 }
 
 /* Empty tables with the two functions that are no code object's. */
-static int tables_open(Tables *tables, uint32_t max_stacks, PyObject *own_directory) {
+static int tables_open(Tables *tables, uint32_t max_stacks, PyObject *own_directory, PyObject *pass_on) {
     memset(tables, 0, sizeof *tables);
     tables->own_directory = Py_NewRef(own_directory);
+    tables->pass_on = Py_NewRef(pass_on);
     PyObject *nowhere = PyUnicode_FromString(""), *gc = PyUnicode_FromString("<gc>"), *cut = PyUnicode_FromString("<truncated>");
     int made = 0;
     if (nowhere != NULL && gc != NULL && cut != NULL) {

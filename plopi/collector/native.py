@@ -13,11 +13,12 @@ from array import array
 from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from plopi.collector import selftest, walk
+from plopi.collector import native_sources, selftest, walk
+from plopi.collector.clock import Timer, kernel_tick_ns
 from plopi.collector.engine import Plan, Tally
-from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREADS, StackTable
+from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREADS, PASSES_ON, StackTable
 from plopi.errors import UsageError
 from plopi.model import NONE, ProfileBuilder
 
@@ -25,6 +26,8 @@ PROVEN: frozenset[tuple[int, int]] = frozenset()
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
 PROVEN_MODES = frozenset({"cpu"})
 """By wall time, threads that wait are woken by a signal once they have moved, which a few system calls (``pause``) show."""
+FIRST_SOUND = (3, 11, 2)
+"""CPython's own faults in how frames are read were mended there."""
 POLL_SECONDS = 0.25
 WALL_POLL_SECONDS = 0.1
 """How soon a new thread is seen by the wall clock."""
@@ -65,11 +68,13 @@ def unavailable() -> str | None:
     if sys.hexversion != sampler.BUILT_FOR:
         built = ".".join(str(sampler.BUILT_FOR >> shift & 0xFF) for shift in (24, 16, 8))
         return f"its C part was built for CPython {built}, and this is {sys.version.split()[0]}; reinstall plopi"
+    if native_sources.fingerprint() not in (0, sampler.BUILT_FROM):
+        return "its C part was built from other sources than those in the checkout; install plopi again: pip install -e ."
     return selftest.failure(sampler.probe)
 
 
 def is_proven(mode: str) -> bool:
-    return sys.version_info[:2] in PROVEN and mode in PROVEN_MODES
+    return sys.version_info[:2] in PROVEN and sys.version_info[:3] >= FIRST_SOUND and mode in PROVEN_MODES
 
 
 def _sampler() -> ModuleType:
@@ -86,6 +91,8 @@ def _signal_for(sampler: ModuleType) -> tuple[bool, str | None]:
         return False, "SIGPROF has a handler of somebody else's"
     if not sampler.is_free(ours):
         return ours, "SIGPROF or its timer is in use by somebody else"
+    if signal.SIGPROF in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        return ours, "SIGPROF is blocked in this thread's signal mask"
     return ours, None
 
 
@@ -102,29 +109,34 @@ class NativeEngine:
         self.plan, self.tally = plan, Tally()
         self.table: StackTable = NativeTable(max_stacks)
         self._sampler: Any = _sampler()
+        self._timer = Timer("cpu", walk.on_tick)
         self._running = False
 
     def start(self) -> None:
         sampler = self._sampler
         sampler.close()
+        self._timer.install()  # below ours: what the program finds there, and may put back, must not be what ends the process
         over_handler, reason = _signal_for(sampler)
         if reason is not None:
             raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         clocks = (sampler.CPU_CLOCK if self.plan.measures_cpu else 0) | (sampler.WALL_CLOCK if self.plan.measures_wall else 0)
-        directory = COLLECTOR_DIRECTORY
         try:
             sampler.start(
                 clocks,
                 self.plan.interval_ns,
                 self.plan.max_depth,
                 self.table.max_stacks,
-                directory,
+                COLLECTOR_DIRECTORY,
+                frozenset(PASSES_ON),
                 not self.plan.threads,
                 over_handler,
             )
         except (RuntimeError, OSError) as error:
             raise UsageError(f"the native engine cannot be used: {error}; use engine='python'") from error
         self._running = True
+        tick = kernel_tick_ns()
+        if self.plan.measures_cpu and self.plan.interval_ns < tick:
+            self.tally.note(f"interval raised from {self.plan.interval_ns / 1e6:g} ms to {tick / 1e6:g} ms, the kernel's tick")
 
     def poll(self) -> float:
         self._sampler.ignore_thread()
@@ -138,7 +150,9 @@ class NativeEngine:
 
     def settle(self) -> None:
         if self._running:
-            self.table.dirty.append(self._sampler.take())
+            batch = self._sampler.take()
+            cast(NativeTable, self.table).learn_names(batch)
+            self.table.dirty.append(batch)
             self._count()
 
     def _count(self) -> None:
@@ -167,6 +181,7 @@ class NativeEngine:
     def stop(self) -> None:
         if self._running:
             self._sampler.stop()
+            self._timer.give_back()
             self.settle()
             self._note_losses()
             self._running = False
@@ -186,11 +201,19 @@ class NativeTable(StackTable):
     def clear(self) -> None:
         super().clear()
         self._next = 0
-        self._functions: list[int] = []
-        self._location_rows = array("q")
+        self._functions: list[tuple[str, str, int]] = []
+        self._places = array("I")
+        self._location_rows: dict[int, int] = {}
         self._stack_rows = array("q")
         self._names: dict[int, str] = {}
         self._rows_of_threads: dict[tuple[int, int], int] = {}
+
+    def learn_names(self, batch: Batch) -> None:
+        """As soon as a thread is seen: by the next drain it may have ended. One that has ended by now is known by the kernel's
+        number, as long as the program keeps its ``Thread``."""
+        for number, ident, tid in zip(*_columns("Q", batch[5], 3)):
+            if (number, ident) not in self._rows_of_threads and not self._names.get(number):
+                self._names[number] = _name_of_thread(ident, tid)
 
     def drain(self, rows: ProfileBuilder, window: int) -> int:
         """Move all weights into ``rows`` under ``window``; returns the number of samples moved."""
@@ -210,16 +233,21 @@ class NativeTable(StackTable):
 
     def _file(self, rows: ProfileBuilder, window: int, batch: Batch) -> int:
         _, functions, locations, nodes, sums, threads = batch
-        self._functions += [rows.function_id(name, file, line) for name, file, line in functions]
-        location_pairs, node_pairs = _columns("I", locations, 2), _columns("I", nodes, 2)
-        self._location_rows.extend(
-            rows.location_id(self._functions[function], line) for function, line in zip(location_pairs[0], location_pairs[1])
-        )
-        for parent, location in zip(node_pairs[0], node_pairs[1]):
+        self._functions += functions
+        self._places.frombytes(locations)
+        for parent, location in zip(*_columns("I", nodes, 2)):
             above = NONE if parent == _NO_NODE else self._stack_rows[parent]
-            self._stack_rows.append(rows.stack_id(above, self._location_rows[location]))
+            self._stack_rows.append(rows.stack_id(above, self._location_row(rows, location)))
         thread_rows = [self._thread_row(rows, number, ident) for number, ident, _ in zip(*_columns("Q", threads, 3))]
         return self._file_sums(rows, window, sums, thread_rows)
+
+    def _location_row(self, rows: ProfileBuilder, location: int) -> int:
+        """Made when a stack first needs it: functions of plopi's own are in no stack."""
+        row = self._location_rows.get(location)
+        if row is None:
+            function, line = self._places[2 * location : 2 * location + 2]
+            row = self._location_rows[location] = rows.location_id(rows.function_id(*self._functions[function]), line)
+        return row
 
     def _file_sums(self, rows: ProfileBuilder, window: int, sums: bytes, thread_rows: list[int]) -> int:
         words = array("Q", sums)  # node and thread share the first, then count, cpu and wall
@@ -232,16 +260,21 @@ class NativeTable(StackTable):
         return moved
 
     def _thread_row(self, rows: ProfileBuilder, number: int, ident: int) -> int:
-        live = threading._active.get(ident)  # type: ignore[attr-defined]
-        name = self._names.get(number)
-        if name is None or (live is not None and not name):
-            name = self._names[number] = "" if live is None else live.name
         row = self._rows_of_threads.get((number, ident))
         if row is None:
             full = len(self._rows_of_threads) >= MAX_THREADS
-            row = rows.thread_id(OTHER_THREADS) if full else rows.thread_id(name, ident)
+            row = rows.thread_id(OTHER_THREADS) if full else rows.thread_id(self._names.pop(number, ""), ident)
             self._rows_of_threads[number, ident] = row
         return row
+
+
+def _name_of_thread(ident: int, tid: int) -> str:
+    """ "" for one that Python's ``threading`` does not know, or no more."""
+    live = threading._active.get(ident)  # type: ignore[attr-defined]
+    if live is not None and live.native_id == tid:
+        return str(live.name)
+    ended = (thread.name for thread in list(threading._dangling) if thread.native_id == tid)  # type: ignore[attr-defined]
+    return next(ended, "")
 
 
 _halves: Callable[[int], tuple[int, int]] = (

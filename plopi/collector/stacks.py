@@ -189,7 +189,7 @@ class StackTable:
         return known[1], known[2]
 
 
-_PASSES_ON = {
+PASSES_ON = {
     COLLECTOR_DIRECTORY + name
     for name in ("__main__.py", "launch.py", "scope.py", "walk.py", "control/cli.py", "control/wsgi.py", "control/asgi.py")
 }
@@ -206,7 +206,7 @@ def own_frames_removed(leaf_first: list[Any]) -> list[tuple[CodeType, int]]:
     if not any(own):
         return chain
     innermost = max(at for at, mine in enumerate(own) if mine)
-    if chain[innermost][0].co_filename not in _PASSES_ON:
+    if chain[innermost][0].co_filename not in PASSES_ON:
         return []
     begin = 0
     for at, (code, _) in enumerate(chain):

@@ -399,7 +399,7 @@ class Storm:
         self._nodes: list[tuple[int, int]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        _sampler.start(_sampler.CPU_CLOCK | _sampler.WALL_CLOCK, INTERVAL_NS, 256, 5000, "/nowhere/", False, False)
+        _sampler.start(_sampler.CPU_CLOCK | _sampler.WALL_CLOCK, INTERVAL_NS, 256, 5000, "/nowhere/", frozenset(), False, False)
         self._drainer = threading.Thread(target=self._drain, name="drain")
         self._drainer.start()
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from plopi.collector.native_sources import fingerprint
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FIRST, LAST = (3, 11), (3, 15)
@@ -60,8 +62,7 @@ def targets() -> Iterator[Target]:
     in_pyenv = sorted(Path.home().glob(".pyenv/versions/3.1*/bin/python"))
     commands = [((candidate,), Path("/")) for candidate in [sys.executable, *filter(None, on_path), *map(str, in_pyenv)]]
     cached = [] if os.environ.get("CI") else ["--cached"]
-    listed = subprocess.run([str(HERE / "pythons"), *cached], capture_output=True, text=True, check=True).stdout
-    for line in listed.splitlines():
+    for line in _in_debian(*cached).splitlines():
         command, root = line.split("|")
         commands.append((tuple(command.split()), Path(root)))
     for words, root in commands:
@@ -71,6 +72,23 @@ def targets() -> Iterator[Target]:
         if name == "cpython" and FIRST <= key <= LAST and headers == "headers" and key not in found:
             found[key] = Target(version, words, root)
             yield found[key]
+
+
+def _in_debian(*options: str) -> str:
+    """What ``pythons`` prints; "" where it fails, for a reason that it has said."""
+    try:
+        return subprocess.run(["sh", str(HERE / "pythons"), *options], stdout=subprocess.PIPE, text=True, timeout=400).stdout
+    except subprocess.TimeoutExpired:
+        print("tests/native/pythons took more than 400 s: Python 3.14 and 3.15 are left out", file=sys.stderr)
+        return ""
+
+
+def lacks(target: Target) -> str | None:
+    """What there must be to build for ``target`` and is not, in words, or None."""
+    there = subprocess.run([*target.command[:-1], "gcc", "--version"], capture_output=True) if target.command[:-1] else None
+    if (there is None and not shutil.which("gcc")) or (there is not None and there.returncode):
+        return f"no gcc to build the native engine for Python {target.version} with: apt-get install gcc libc6-dev"
+    return None
 
 
 PROBE = """
@@ -92,7 +110,7 @@ def build(target: Target, *flags: str) -> Built:
     where = built.folder / "plopi/collector"
     enter = target.command[:-1]
     compiler = [*enter, "gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
-    more = [*flags, "-fPIC", "-shared", f"-I{include}", "-Wno-unused-parameter"]
+    more = [*flags, f"-DBUILT_FROM={fingerprint()}", "-fPIC", "-shared", f"-I{include}", "-Wno-unused-parameter"]
     subprocess.run(
         [*compiler, *more, built.seen(where / "_sampler.c"), "-o", built.seen(where / f"_sampler{suffix}")], check=True
     )
