@@ -183,7 +183,7 @@ class Objects:
         elif bare == _BYTES_REF:
             return self.interned_before(begin)
         elif bare == _CODE:
-            raise FormatError("a code object stands where a name should, as `python -m profile` writes it; use cProfile", begin)
+            raise FormatError("a string should follow, not type 'c', code, which `python -m profile` writes: use cProfile", begin)
         else:
             raise FormatError(f"a string should follow, not type {chr(bare)!r}", begin)
         if not 0 <= size <= self.limits.pstats_string_bytes:
