@@ -122,9 +122,9 @@ static inline int collecting_garbage(PyInterpreterState *interp) {
 /* -- code objects ----------------------------------------------------------------------------------------------------- */
 
 /* Stand-ins of the interpreter (3.12 on: _Py_InitCleanup and the interpreter's trampoline) are no functions of anybody's:
-   code in which no unit is ever traceable. */
+   code in which no unit is ever traceable, or only the last (3.12's trampoline ends in its RESUME; a function's is followed by a return). */
 static inline int code_is_stand_in(PyCodeObject *code) {
-    return code->_co_firsttraceable >= Py_SIZE(code);
+    return code->_co_firsttraceable >= Py_SIZE(code) - 1;
 }
 
 /* From 3.12 the interpreter tells when a code object dies; 3.11 has no such hook, so there tp_dealloc is wrapped. */
