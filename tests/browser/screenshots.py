@@ -1,4 +1,6 @@
-"""Makes the pictures in docs/images:  PYTHONPATH=. python tests/browser/screenshots.py [PROFILE...]
+"""Makes the pictures in docs/images:  PYTHONPATH=. python tests/browser/screenshots.py DATADIR [PROFILE...]
+
+DATADIR, which must not exist yet and goes again, and the host's name can be seen in them: ``unshare -u`` lets one choose.
 
 The graph is that of the demo's busy server. In the list stand the PROFILEs given, a file that cannot be read, and the demo's
 example program, which is being profiled meanwhile.
@@ -10,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,11 @@ def shoot(browser: Any, viewer: Viewer) -> None:
 
 def main(files: list[str]) -> int:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as datadir, sync_playwright() as playwright:
-        profiles = Path(datadir) / "profiles"
-        profiles.mkdir()
-        for file in files:
-            shutil.copy(file, profiles)
+    profiles, *others = map(Path, files)
+    profiles.mkdir()
+    with sync_playwright() as playwright:
+        for file in others:
+            shutil.copy2(file, profiles)
         (profiles / "notes.pstats").write_text("not a profile\n")
         running = subprocess.Popen(
             [sys.executable, "-m", "plopi.collector", "-q", "--datadir", str(profiles), "example_program.py", "30"],
@@ -69,6 +70,7 @@ def main(files: list[str]) -> int:
             viewer.process.wait()
             running.kill()
             running.wait()
+            shutil.rmtree(profiles)
     print(f"wrote {', '.join(sorted(image.name for image in IMAGES.iterdir()))} to {IMAGES}")
     return 0
 
