@@ -85,20 +85,31 @@ class Engine(Protocol):
         """In a forked child: forget everything, touch nothing the parent uses."""
 
 
-def _native_is_best(plan: Plan) -> bool:
+def _not_native(plan: Plan) -> tuple[bool, str | None]:
+    """Whether ``auto`` leaves the native engine out, and what a reader of the profile should know of that."""
     from plopi.collector import native
 
-    return native.is_proven(plan.mode) and native.why_not(plan) is None
+    if not native.is_proven(plan.mode):
+        return True, None
+    reason = native.why_not(plan)
+    return (
+        reason is not None,
+        None if reason is None else f"sampled by the Python engine; the native one was not to be had: {reason}",
+    )
 
 
 def make_engine(name: str, plan: Plan, table: StackTable) -> Engine:
     """The engine called ``name``; ``auto`` is the best one there is. Raises ``UsageError`` for one that is not."""
     if name not in ENGINES:
         raise UsageError(f"no engine is called {name!r}: choose one of {', '.join(ENGINES)}")
-    if name == "native" or (name == "auto" and _native_is_best(plan)):
+    left_out, note = _not_native(plan) if name == "auto" else (name != "native", None)
+    if not left_out:
         from plopi.collector.native import NativeEngine
 
         return NativeEngine(plan, table.max_stacks)
     from plopi.collector.python_engine import PythonEngine
 
-    return PythonEngine(plan, table)
+    engine = PythonEngine(plan, table)
+    if note is not None:
+        engine.tally.note(note)
+    return engine

@@ -22,7 +22,7 @@ from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREA
 from plopi.errors import UsageError
 from plopi.model import NONE, ProfileBuilder
 
-PROVEN: frozenset[tuple[int, int]] = frozenset()
+PROVEN = frozenset({(3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
 PROVEN_MODES = frozenset({"cpu"})
 """By wall time, threads that wait are woken by a signal once they have moved, which a few system calls (``pause``) show."""
