@@ -3,6 +3,8 @@ import { share, weight } from "../format.js";
 import { h, replace, s } from "./dom.js";
 
 const STEPS = [1, 2, 5];
+/** 0.1 % of a total must not come out as less than that. */
+const EXACTLY = 1 + 1e-9;
 /** Groups whose names ask for a word more. */
 const WHAT = {
   "code from strings": "compiled from text: exec, python -c, methods that dataclasses and namedtuples make",
@@ -60,7 +62,7 @@ function circleScale(scales, total, type) {
     "span",
     { class: "scale", title: `Area: ${values.map((value) => weight(value, type.unit)).join(", ")} self` },
     h("span", { class: "what" }, "self"),
-    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value, total))),
+    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value * EXACTLY, total))),
   );
 }
 
@@ -81,7 +83,7 @@ function arrowScale(scales, total, type) {
     "span",
     { class: "scale", title: `Width: ${values.map((value) => weight(value, type.unit)).join(", ")} cumulative` },
     h("span", { class: "what" }, "cum"),
-    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value, total))),
+    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value * EXACTLY, total))),
   );
 }
 
