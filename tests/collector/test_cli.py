@@ -338,7 +338,7 @@ class TestKilled:
         (tmp_path / "program.py").write_text(BUSY + "print('runs', flush=True)\nburn(0.35)\n")
         rng = random.Random(5)
         command = [sys.executable, "-m", "plopi.collector", "program.py"]
-        for _ in range(40):
+        for _ in range(20):
             with subprocess.Popen(
                 command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as process:

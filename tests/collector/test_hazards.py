@@ -20,7 +20,7 @@ def test_wakeup_descriptor_of_a_busy_event_loop_is_never_flooded(run):
             loop._csock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # room for a few bytes: a few ticks fill it
             c = Collector(0.004, "cpu", "python")
             c.start(None)
-            spin(2.5)
+            spin(1.2)
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.wait_for(stopped.wait(), 5)
             c.stop()
@@ -30,7 +30,7 @@ def test_wakeup_descriptor_of_a_busy_event_loop_is_never_flooded(run):
     assert ran.code == 0
     assert ran.err == ""
     assert any("wakeup descriptor" in note for note in ran.answer["notes"])
-    assert ran.answer["total"] == approx(2.5, rel=0.1)
+    assert ran.answer["total"] == approx(1.2, rel=0.1)
 
 
 def test_wakeup_descriptor_set_after_the_start_is_noticed_and_not_changed(run):

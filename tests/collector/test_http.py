@@ -251,10 +251,10 @@ def test_toggled_many_times_everything_is_as_before(client: Client, busy: None, 
         client.json("POST", f"{P}/start")
         client.json("POST", f"{P}/stop")
     before, held_before = surroundings(), held()
-    for turn in range(60):
+    for turn in range(40):
         client.json("POST", f"{P}/start?mode={('cpu', 'wall')[turn % 2]}")
         client.json("POST", f"{P}/stop")
-    assert len(list(tmp_path.iterdir())) == 63
+    assert len(list(tmp_path.iterdir())) == 43
     deadline = time.monotonic() + 5
     while any(now > then for now, then in zip(held(), held_before)) and time.monotonic() < deadline:
         time.sleep(0.05)
