@@ -46,6 +46,7 @@ class Built:
         return subprocess.run(
             [*self.target.command, "-X", "faulthandler", *arguments],
             env=full | environment,
+            cwd=self.folder,  # ``-c`` looks there first: the checkout's plopi must not be found instead
             capture_output=True,
             text=True,
             timeout=timeout,
