@@ -47,9 +47,7 @@ def in_coroutines(depth: int, call: Callable[[], Any]) -> Any:
 
 
 def main() -> int:
-    print(
-        f"CPython {platform.python_version()}, {platform.machine()}, medians of {BATCHES} batches of {BATCH} signals, us"
-    )
+    print(f"CPython {platform.python_version()}, {platform.machine()}, medians of {BATCHES} batches of {BATCH} signals, us")
     print(f"{'stack':>16} {'empty':>8} {'sampler':>8} {'ratio':>6} {'drain':>8} {'with drain':>10}")
     with tempfile.TemporaryDirectory() as directory:
         sampler = build(directory)
