@@ -10,6 +10,7 @@ from plopi.errors import FormatError, LimitExceeded, UsageError
 from plopi.formats.limits import Limits
 
 if TYPE_CHECKING:
+    from plopi.formats.progress import Report
     from plopi.model import Profile
 
 __all__ = ["FORMATS", "Limits", "read", "sniff", "suffix", "write"]
@@ -33,23 +34,27 @@ class Format(Protocol):
 
     def sniff(self, head: bytes, file_name: str) -> bool: ...
 
-    def read(self, data: bytes, limits: Limits) -> Profile: ...
+    def read(self, data: bytes, limits: Limits, report: Report | None = None) -> Profile: ...
 
     def write(self, profile: Profile, out: BinaryIO) -> None: ...
 
 
-def read(data: bytes | bytearray | memoryview, file_name: str, limits: Limits | None = None) -> Profile:
-    """The profile in a file's bytes, compressed by gzip or not.
+def read(
+    data: bytes | bytearray | memoryview, file_name: str, limits: Limits | None = None, report: Report | None = None
+) -> Profile:
+    """The profile in a file's bytes, compressed by gzip or not; ``report`` is told how far reading is.
 
     Raises ``FormatError`` where they are not what their format demands, ``LimitExceeded`` where they go beyond ``limits``, and
     nothing else. The file's name helps to tell formats apart; no file is opened.
     """
+    from plopi.formats.progress import silent
     from plopi.formats.unwrap import unwrapped
 
+    report = report or silent
     limits = limits or Limits()
     try:
-        content = unwrapped(bytes(data), limits)
-        return _module(sniff(content[:HEAD_BYTES], file_name)).read(content, limits)
+        content = unwrapped(bytes(data), limits, report)
+        return _module(sniff(content[:HEAD_BYTES], file_name)).read(content, limits, report)
     except MemoryError:
         raise LimitExceeded("the file needs more memory than its reader is allowed; record for a shorter time") from None
 

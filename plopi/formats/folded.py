@@ -15,6 +15,7 @@ from plopi.model import NONE, STACKS
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
+    from plopi.formats.progress import Report
     from plopi.model import Profile
 
 NAME = "folded"
@@ -34,11 +35,12 @@ def sniff(head: bytes, file_name: str) -> bool:
     return _COUNTED.fullmatch(line) is not None or (is_cut and b";" in line)
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report | None = None) -> Profile:
     """Folded stacks; file and line are recovered from frames that tell them as py-spy or austin do."""
     from plopi.formats.folded_reader import read
+    from plopi.formats.progress import silent
 
-    return read(data, limits)
+    return read(data, limits, report or silent)
 
 
 def write(profile: Profile, out: BinaryIO) -> None:

@@ -7,6 +7,7 @@ import re
 from plopi.errors import FormatError
 from plopi.formats.columns import Names, profile_of
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
+from plopi.formats.progress import Report, silent
 from plopi.formats.text import decoded
 from plopi.model import SAMPLES, About, Profile, SampleType
 
@@ -19,7 +20,8 @@ _NUMBER = re.compile(rb"\d{1,19}")
 WALL_FROM_AUSTIN, CPU_FROM_AUSTIN = SampleType("wall", "nanoseconds"), SampleType("cpu", "nanoseconds")
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
+    report("parsing", 0, len(data))
     names, austin = Names(limits), {}
     known: dict[bytes, int] = {}
     paths: list[int] = []

@@ -14,6 +14,7 @@ from plopi.model import NONE, STACKS
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
+    from plopi.formats.progress import Report
     from plopi.model import Profile
 
 NAME = "plop"
@@ -25,11 +26,12 @@ def sniff(head: bytes, file_name: str) -> bool:
     return start.startswith(b"{") and (start[1:].lstrip()[:1] in (b"(", b"}") or not start[1:].strip())
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report | None = None) -> Profile:
     """Plop's literal as any Python from 2.7 wrote it, by a strict parser of that grammar alone."""
     from plopi.formats.plop_reader import read
+    from plopi.formats.progress import silent
 
-    return read(data, limits)
+    return read(data, limits, report or silent)
 
 
 def write(profile: Profile, out: BinaryIO) -> None:

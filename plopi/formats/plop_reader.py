@@ -8,6 +8,7 @@ from functools import cache
 from plopi.errors import FormatError
 from plopi.formats.columns import Names, profile_of
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
+from plopi.formats.progress import Report, silent
 from plopi.formats.text import clean, decoded
 from plopi.model import SAMPLES, Profile
 
@@ -16,7 +17,8 @@ _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
+    report("parsing", 0, len(data))
     return _Parser(data, limits).profile()
 
 

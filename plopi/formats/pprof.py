@@ -9,6 +9,7 @@ from plopi.formats.pprof_writer import Written, encode_header, encode_rows, writ
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
+    from plopi.formats.progress import Report
     from plopi.model import Profile
 
 __all__ = ["NAME", "SUFFIX", "Written", "encode_header", "encode_rows", "read", "sniff", "write"]
@@ -60,8 +61,9 @@ def _varint(head: bytes, at: int) -> tuple[int, int]:
     return value, at + 10
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report | None = None) -> Profile:
     """Any pprof profile, whole or still growing (then ``about.complete`` is False)."""
     from plopi.formats.pprof_reader import read
+    from plopi.formats.progress import silent
 
-    return read(data, limits)
+    return read(data, limits, report or silent)

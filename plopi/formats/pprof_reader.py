@@ -16,6 +16,7 @@ from plopi.formats.comments import about_from, number_of
 from plopi.formats.fragments import extent, is_recording
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
 from plopi.formats.pprof_schema import Schema, schema
+from plopi.formats.progress import Report, silent
 from plopi.formats.ragged import Ints, column
 from plopi.formats.text import decoded
 from plopi.formats.units import NANOSECONDS
@@ -27,7 +28,8 @@ _THREAD_ID = ("thread_id", "thread id")
 _WINDOW = "window"
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
+    report("parsing", 0, len(data))
     torn = 0
     if is_recording(data):
         found = extent(data)

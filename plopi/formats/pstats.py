@@ -18,6 +18,7 @@ from plopi.model import CALLS, NONE
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
+    from plopi.formats.progress import Report
     from plopi.model import Calls, Profile
 
 NAME = "pstats"
@@ -42,11 +43,12 @@ def sniff(head: bytes, file_name: str) -> bool:
     return key == b"0" and len(head) == 2
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report | None = None) -> Profile:
     """A CALLS profile, by a strict reader of the subset of marshal that such dumps use."""
+    from plopi.formats.progress import silent
     from plopi.formats.pstats_reader import read
 
-    return read(data, limits)
+    return read(data, limits, report or silent)
 
 
 def write(profile: Profile, out: BinaryIO) -> None:

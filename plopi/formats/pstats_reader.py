@@ -12,6 +12,7 @@ import numpy as np
 from plopi.errors import FormatError
 from plopi.formats.conventions import BUILT_IN_FILE, OWN_FUNCTIONS
 from plopi.formats.limits import MAX_LINE, Limits
+from plopi.formats.progress import Report, silent
 from plopi.formats.pstats_edges import Edges, with_sampled_times
 from plopi.formats.ragged import column
 from plopi.formats.unmarshal import (
@@ -40,7 +41,8 @@ _SAMPLED_KEY = "__sampled__"
 _NUMBERS = Struct("<BBBiBiBdBd")  # a tuple that begins with two ints and two floats
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
+    report("parsing", 0, len(data))
     try:
         return _Reader(data, limits).profile()
     except (StructError, IndexError):

@@ -19,6 +19,7 @@ from plopi.model import NONE, STACKS
 
 if TYPE_CHECKING:
     from plopi.formats.limits import Limits
+    from plopi.formats.progress import Report
     from plopi.model import Profile
 
 NAME = "speedscope"
@@ -37,11 +38,12 @@ def sniff(head: bytes, file_name: str) -> bool:
     return is_named_so or b"speedscope" in start or b'"profiles"' in start or b'"shared"' in start
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report | None = None) -> Profile:
     """Sampled and evented profiles; each profile of the file is a thread."""
+    from plopi.formats.progress import silent
     from plopi.formats.speedscope_reader import read
 
-    return read(data, limits)
+    return read(data, limits, report or silent)
 
 
 def write(profile: Profile, out: BinaryIO) -> None:

@@ -12,6 +12,7 @@ from plopi.errors import FormatError
 from plopi.formats.columns import Names, Table, profile_of
 from plopi.formats.conventions import EXPORTER, TYPE_OF_UNIT
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
+from plopi.formats.progress import Report, silent
 from plopi.formats.text import clean
 from plopi.formats.units import NANOSECONDS
 from plopi.model import TIME, About, Profile, SampleType
@@ -21,7 +22,8 @@ _FIRST_LINE_EXPORTERS = (EXPORTER, "pyinstrument")
 _OWN_NAME = re.compile(r"(.*) \(([^()]+)\)", re.DOTALL)
 
 
-def read(data: bytes, limits: Limits) -> Profile:
+def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
+    report("parsing", 0, len(data))
     document = _object(_loaded(data), "the file")
     return _Reader(document, limits).profile()
 

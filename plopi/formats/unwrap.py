@@ -6,29 +6,31 @@ import zlib
 
 from plopi.errors import FormatError, LimitExceeded
 from plopi.formats.limits import Limits
+from plopi.formats.progress import Report, silent
 
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 20
 
 
-def unwrapped(data: bytes, limits: Limits) -> bytes:
+def unwrapped(data: bytes, limits: Limits, report: Report = silent) -> bytes:
     """The content of one gzip member, or ``data`` itself where it is not compressed."""
     limits.check("file_bytes", len(data))
     if not data.startswith(_GZIP):
         return data
-    content = _inflated(data, limits)
+    content = _inflated(data, limits, report)
     if content.startswith(_GZIP):
         raise FormatError("the file is compressed twice; decompress it once")
     return content
 
 
-def _inflated(data: bytes, limits: Limits) -> bytes:
+def _inflated(data: bytes, limits: Limits, report: Report) -> bytes:
     bound = min(limits.bytes, max(limits.ratio_free_bytes, len(data) * limits.ratio))
     unpacker = zlib.decompressobj(wbits=31)
     parts: list[bytes] = []
     size, view = 0, memoryview(data)
     try:
         for start in range(0, len(data), _STEP):
+            report("unpacking", start, len(data))
             rest: bytes | memoryview = view[start : start + _STEP]
             while rest and not unpacker.eof:
                 part = unpacker.decompress(rest, _STEP)

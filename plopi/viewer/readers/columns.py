@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, TypeAlias, cast, overload
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plopi.errors import FormatError
+from plopi.formats.strings import Strings, packed
 from plopi.model import (
     About,
     Calls,
@@ -49,49 +50,12 @@ _TABLES: dict[str, type[Any]] = {
 }
 
 
-class Strings(Sequence[str]):
-    """A profile's strings, decoded when asked for; ``blob`` and ``offsets`` serve searches over all of them."""
-
-    def __init__(self, blob: memoryview, offsets: Array) -> None:
-        self.blob = blob
-        self.offsets = offsets
-        self._known: dict[int, str] = {}
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        index = int(index)
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError("string id out of range")
-        known = self._known.get(index)
-        if known is None:
-            known = self._decode(index)
-            self._known[index] = known
-        return known
-
-    def __iter__(self) -> Iterator[str]:
-        return (self._known.get(i) or self._decode(i) for i in range(len(self)))
-
-    def _decode(self, index: int) -> str:
-        return str(self.blob[self.offsets[index] : self.offsets[index + 1]], "utf-8", "replace")
-
-
 def encode(profile: Profile, summary: Mapping[str, Any], out: BinaryIO) -> int:
     """Write ``profile`` and its ``summary`` (JSON) to ``out``; returns the bytes written."""
     arrays = dict(_arrays(profile))
-    texts = [text.encode("utf-8", "backslashreplace") for text in profile.strings]
-    lengths = np.fromiter((len(text) for text in texts), dtype="<i8", count=len(texts))
-    arrays["strings.offsets"] = np.concatenate([np.zeros(1, "<i8"), np.cumsum(lengths, dtype="<i8")])
-    blob = b"".join(texts)
+    strings = packed(profile.strings)
+    arrays["strings.offsets"] = strings.offsets
+    blob = strings.blob
     head: dict[str, Any] = {
         "shape": profile.shape,
         "sample_types": [[kind.name, kind.unit] for kind in profile.sample_types],
