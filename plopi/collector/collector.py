@@ -157,6 +157,14 @@ class Collector:
                 self._sink.finish(self._rows)
         self._stopped.set()
 
+    def can_stop(self, patience: float) -> bool:
+        """Whether ``stop`` would go ahead now: nobody holds it up, in another thread, for longer than ``patience`` seconds."""
+        for lock in (self._lifecycle, self._rows_lock):
+            if not lock.acquire(timeout=patience):
+                return False
+            lock.release()
+        return True
+
     def _let_go(self) -> None:
         global _active
         self.running = False
