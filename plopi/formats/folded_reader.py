@@ -14,7 +14,8 @@ from plopi.model import SAMPLES, About, Profile, SampleType
 _PY_SPY = re.compile(r"(.+) \(((?:[^()]|\([^()]*\))*):(\d{1,10})\)", re.DOTALL)
 _PY_SPY_WITHOUT_LINE = re.compile(r"(.+) \(((?:[^()]|\([^()]*\))*(?:\.pyx?|[/\\][^()]*|\.so[^()]*))\)", re.DOTALL)
 _AUSTIN = re.compile(r"(.+):([^:]*):(\d{1,10})", re.DOTALL)
-_AUSTIN_STACK = re.compile(rb"P\d+;T[\w:]+;")
+_AUSTIN_STACK = re.compile(rb"P\d+;T[\w:]+;|tid:\d+;")
+"""Frames of such a stack are ``file:function:line``; the second begins those of Python 3.15's own sampler."""
 _AUSTIN_HEAD = re.compile(r"# (\w+): (.*)")
 _NUMBER = re.compile(rb"\d{1,19}")
 WALL_FROM_AUSTIN, CPU_FROM_AUSTIN = SampleType("wall", "nanoseconds"), SampleType("cpu", "nanoseconds")

@@ -78,6 +78,14 @@ def test_a_file_that_py_spy_wrote(golden: Callable[[str, str], None]) -> None:
     golden("py-spy.txt", draw(profile))
 
 
+def test_the_sampler_of_python_3_15_writes_functions_at_lines() -> None:
+    """``python3.15 -m profiling.sampling run --collapsed``: a function is one, at whichever of its lines."""
+    profile = read(b"tid:7;<frozen runpy>:_run_code:87;a.py:<module>:8;a.py:f:4 90\ntid:7;a.py:f:5 10\n")
+    functions = [(profile.function_name(row), profile.function_file(row)) for row in range(len(profile.functions))]
+    assert functions == [("tid:7", ""), ("_run_code", "<frozen runpy>"), ("<module>", "a.py"), ("f", "a.py")]
+    assert sorted(int(line) for line in profile.locations.line) == [0, 4, 5, 8, 87]
+
+
 @pytest.mark.parametrize(("mode", "sample_type"), [("wall", WALL), ("cpu", CPU)])
 def test_austin_tells_microseconds(mode: str, sample_type: object) -> None:
     text = f"# austin: 3.6.0\n# interval: 100\n# mode: {mode}\n\nP12;T0:34;/a/app.py:main:3;/a/app.py:f:9 250\n# duration: 9\n"

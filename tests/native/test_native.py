@@ -230,7 +230,8 @@ def test_threads_that_live_for_less_than_an_interval_are_not_undercounted(native
     found = run(
         native,
         """
-        def brief(): spin(0.003)
+        took = []
+        def brief(): spin(0.003); took.append(time.thread_time())
         def work():
             for _ in range(300):
                 thread = threading.Thread(target=brief)
@@ -238,10 +239,10 @@ def test_threads_that_live_for_less_than_an_interval_are_not_undercounted(native
                 thread.join()
         begin = time.process_time()
         profile = profiled(work, interval=0.01).snapshot()
-        print(json.dumps([shares(profile)["spin"], 0.9, time.process_time() - begin]))
+        print(json.dumps([shares(profile)["spin"], sum(took), time.process_time() - begin]))
         """,
     )
-    assert found[0] == pytest.approx(found[1], rel=0.35)
+    assert 0.65 * found[1] < found[0] < 1.35 * found[2]
 
 
 def test_collection_is_a_leaf_of_its_own(native: Built) -> None:
