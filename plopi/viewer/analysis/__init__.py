@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from plopi.viewer.analysis.index import Index, Weighed, index
+from plopi.viewer.analysis.prepared import prepare
 
-__all__ = ["Index", "Weighed", "index"]
+__all__ = ["Index", "Weighed", "index", "prepare"]

@@ -1,6 +1,7 @@
 """The call graph: functions with self and cum, and caller -> callee edges, for either shape of profile.
 
-``Structure`` is what does not depend on the weights and is made once per profile; ``Numbers`` belong to one selection.
+``Structure`` is what does not depend on the weights and is made once per profile (by ``prepared``); ``Numbers`` belong to one
+selection.
 
 STACKS: self is the weight of samples with the function at the leaf, cum that of samples with it anywhere, an edge's weight that
 of samples in which the caller called the callee somewhere: each sample counts once, however often function or call recur.
@@ -20,9 +21,9 @@ from functools import cached_property
 import numpy as np
 
 from plopi.errors import PlopiError
-from plopi.model import CALLS, SAMPLES, Calls, Profile
-from plopi.viewer.analysis.call_tree import CallTree, call_tree, subtree_weights, topmost
-from plopi.viewer.analysis.columns import Groups, Ints, Mask, column, group_by_id, group_by_key
+from plopi.model import SAMPLES, Calls, Profile
+from plopi.viewer.analysis.call_tree import CallTree, subtree_weights
+from plopi.viewer.analysis.columns import Groups, Ids, Ints, Mask, column, sums_by_id
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,6 @@ class StackStructure:
     """Where in the call tree functions and edges occur."""
 
     tree: CallTree
-    occurrences: Groups
-    """Positions by function, all of them."""
     activations: Groups
     """Positions by function that are not nested in another of the same function."""
     edge_activations: Groups
@@ -49,35 +48,71 @@ class StackStructure:
 
 
 @dataclass(frozen=True)
+class Dump:
+    """Where in ``Profile.calls`` the edges stand: ``rows[edge]``, or, where the dump has an edge twice, groups of rows."""
+
+    rows: Ids | None = None
+    """None: in the same order."""
+    groups: Groups | None = None
+
+    def edges(self, values: Ints) -> Ints:
+        """A column of the dump's edges, by edge of the call graph."""
+        if self.groups is not None:
+            return self.groups.sums(values)
+        return values if self.rows is None else values[self.rows]
+
+
+@dataclass(frozen=True)
 class Structure:
-    """Edges by (caller, callee), and both adjacency indexes: those of a function cost only what they hold."""
+    """Edges by (caller, callee), and both adjacency indexes: those of a function cost only what they hold.
+
+    Columns may be int32: widen before multiplying. ``stacks`` is None for a CALLS profile, and where several trees of a growing
+    recording are taken together; ``dump`` is None for a STACKS profile.
+    """
 
     functions: int
-    key: Ints
-    """caller * functions + callee, rising."""
-    caller: Ints
-    callee: Ints
+    caller: Ids
+    callee: Ids
     callees: Groups
     """Edges by caller."""
     callers: Groups
     """Edges by callee."""
-    stacks: StackStructure | None
-    """None for a CALLS profile."""
-    dump: Groups | None
-    """Rows of ``Profile.calls`` by edge; None for a STACKS profile."""
+    stacks: StackStructure | None = None
+    dump: Dump | None = None
 
-    def rows(self, caller: Ints, callee: Ints) -> Ints:
-        """The edges' rows, NONE where there is no such edge."""
-        if not len(self.key):
-            return np.full(len(caller), -1, dtype=np.int64)
-        wanted = caller * self.functions + callee
-        place = np.minimum(np.searchsorted(self.key, wanted), len(self.key) - 1)
-        return np.where(self.key[place] == wanted, place, -1)
+    def rows(self, caller: Ids, callee: Ids) -> Ints:
+        """The edges' rows, NONE where there is no such edge: a binary search among the caller's."""
+        low = self.callees.start[caller].astype(np.int64)
+        high = end = self.callees.start[np.asarray(caller) + 1].astype(np.int64)
+        last = max(len(self.callee) - 1, 0)
+        while len(self.callee) and (unsure := low < high).any():
+            middle = (low + high) // 2
+            before = unsure & (self.callee[np.minimum(middle, last)] < callee)
+            low = np.where(before, middle + 1, low)
+            high = np.where(unsure & ~before, middle, high)
+        there = low < end
+        there[there] = self.callee[low[there]] == np.asarray(callee)[there]
+        return np.where(there, low, -1)
+
+    @cached_property
+    def foreign(self) -> Mask:
+        """By edge: whether it leads to another function."""
+        foreign: Mask = self.caller != self.callee
+        return foreign
+
+
+@dataclass(frozen=True)
+class Part:
+    """Weights in one call tree, by position: of samples that end there, and of the subtree. A growing recording has several."""
+
+    stacks: StackStructure
+    own: Ints
+    subtree: Ints
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Weights of one selection: ``self`` and ``cum`` by function, the rest by edge, ``subtree`` by position (STACKS only)."""
+    """Weights of one selection: ``self`` and ``cum`` by function, ``edge`` by edge; ``parts`` are empty for a CALLS profile."""
 
     structure: Structure
     total: int
@@ -86,13 +121,16 @@ class Numbers:
     self: Ints
     cum: Ints
     edge: Ints
-    edge_exact: Mask | None
+    edge_exact: Mask | None = None
     """None: all are."""
-    own: Ints | None = None
-    """By position: weight of samples that end there."""
-    subtree: Ints | None = None
+    parts: tuple[Part, ...] = ()
 
-    def edge_weights(self, caller: Ints, callee: Ints) -> Ints:
+    @property
+    def sampled(self) -> bool:
+        """Whether stacks stand behind it, rather than a dump."""
+        return bool(self.parts)
+
+    def edge_weights(self, caller: Ids, callee: Ids) -> Ints:
         """Weights of direct edges, 0 where there is none."""
         rows = self.structure.rows(caller, callee)
         weights = np.zeros(len(rows), dtype=np.int64)
@@ -102,14 +140,14 @@ class Numbers:
     @cached_property
     def present(self) -> Mask:
         """By function: whether it belongs to the selection at all. A dump's functions all do, even where they took no time."""
-        present: Mask = np.ones(self.structure.functions, dtype=np.bool_) if self.subtree is None else self.cum != 0
+        present: Mask = np.ones(self.structure.functions, dtype=np.bool_) if not self.sampled else self.cum != 0
         return present
 
     @cached_property
     def edge_present(self) -> Mask:
         """By edge, likewise; edges from a function to itself are not counted among the edges."""
-        among: Mask = self.structure.caller != self.structure.callee
-        return among if self.subtree is None else among & (self.edge != 0)
+        among = self.structure.foreign
+        return among & (self.edge != 0) if self.sampled else among
 
     @cached_property
     def direct_edges(self) -> int:
@@ -119,77 +157,37 @@ class Numbers:
     def recursive(self) -> Ints:
         """By function: weight of the edge from itself to itself."""
         weights = np.zeros(self.structure.functions, dtype=np.int64)
-        loops = np.flatnonzero(self.structure.caller == self.structure.callee)
+        loops = np.flatnonzero(~self.structure.foreign)
         weights[self.structure.caller[loops]] = self.edge[loops]
         return weights
-
-
-def structure_of(profile: Profile) -> Structure:
-    """The call graph without weights, in time linear in the profile but for sorting."""
-    if profile.shape == CALLS:
-        return _structure_of_calls(profile)
-    return _structure_of_stacks(profile)
 
 
 def numbers_of(profile: Profile, structure: Structure, selection: Selection) -> Numbers:
     """Weigh the call graph. Raises PlopiError where the weights add up to more than an int64 holds."""
     if structure.dump is not None:
-        return _numbers_of_calls(_calls(profile), structure, structure.dump)
+        return _numbers_of_calls(calls_of(profile), structure, structure.dump)
     if structure.stacks is None:
         raise PlopiError("This call graph was made of neither stacks nor calls.")
     return _numbers_of_stacks(profile, structure, structure.stacks, selection)
 
 
-def _structure(functions: int, key: Ints, stacks: StackStructure | None, dump: Groups | None) -> Structure:
-    caller, callee = np.divmod(key, max(functions, 1))
-    return Structure(functions, key, caller, callee, group_by_id(caller, functions), group_by_id(callee, functions), stacks, dump)
-
-
-def _structure_of_stacks(profile: Profile) -> Structure:
-    functions = len(profile.functions)
-    tree = call_tree(profile)
-    position = np.arange(len(tree), dtype=np.int64)
-    tops = topmost(tree.function, position, tree.end)
-    called = np.flatnonzero(tree.parent >= 0)
-    key = tree.function[tree.parent[called]] * functions + tree.function[called]
-    edge_tops = topmost(key, called, tree.end[called])
-    keys, edges = group_by_key(key[edge_tops])
-    stacks = StackStructure(
-        tree,
-        occurrences=group_by_id(tree.function, functions),
-        activations=_at(tops, group_by_id(tree.function[tops], functions)),
-        edge_activations=_at(called[edge_tops], edges),
-    )
-    return _structure(functions, keys, stacks, None)
-
-
-def _at(positions: Ints, groups: Groups) -> Groups:
-    """Groups of rows of ``positions`` as groups of positions."""
-    return Groups(positions[groups.rows], groups.start)
-
-
 def _numbers_of_stacks(profile: Profile, structure: Structure, stacks: StackStructure, selection: Selection) -> Numbers:
     tree = stacks.tree
     counted = _counted(profile, selection)
-    stack = column(profile.samples.stack)[counted]
-    weight = column(profile.samples.weights[selection.type])[counted] if profile.sample_types else np.zeros_like(stack)
+    stack = np.asarray(profile.samples.stack)[counted]
+    weight = column(profile.samples.weights[selection.type])[counted] if profile.sample_types else np.zeros(len(stack), np.int64)
     _refuse_overflow(weight)
     rooted = stack >= 0
-    own = np.zeros(len(tree), dtype=np.int64)
-    np.add.at(own, tree.position[stack[rooted]], weight[rooted])
-    own_by_function = np.zeros(structure.functions, dtype=np.int64)
-    np.add.at(own_by_function, tree.function, own)
+    own = sums_by_id(tree.position[stack[rooted]], weight[rooted], len(tree))
     subtree = subtree_weights(tree, own)
     return Numbers(
         structure,
         total=int(weight.sum()),
         samples=ticks_of(profile, counted),
-        self=own_by_function,
+        self=sums_by_id(tree.function, own, structure.functions),
         cum=stacks.activations.sums(subtree),
         edge=stacks.edge_activations.sums(subtree),
-        edge_exact=None,
-        own=own,
-        subtree=subtree,
+        parts=(Part(stacks, own, subtree),),
     )
 
 
@@ -216,23 +214,17 @@ def _refuse_overflow(weight: Ints) -> None:
         raise PlopiError("The weights of this profile add up to more than 2**62: they cannot be told apart from nonsense.")
 
 
-def _calls(profile: Profile) -> Calls:
+def calls_of(profile: Profile) -> Calls:
     if profile.calls is None:
         raise PlopiError("This profile says that it holds calls and holds none: read it again.")
     return profile.calls
 
 
-def _structure_of_calls(profile: Profile) -> Structure:
-    calls, functions = _calls(profile), len(profile.functions)
-    key, rows = group_by_key(column(calls.caller) * functions + column(calls.callee))
-    return _structure(functions, key, None, rows)
-
-
-def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups) -> Numbers:
-    own, cum = column(calls.self), column(calls.cum)
+def _numbers_of_calls(calls: Calls, structure: Structure, dump: Dump) -> Numbers:
+    own, cum, edge = column(calls.self), column(calls.cum), column(calls.edge_cum)
     _refuse_overflow(own)
-    _refuse_overflow(column(calls.edge_cum))
-    edge = dump.sums(column(calls.edge_cum))
+    _refuse_overflow(edge)
+    edge = dump.edges(edge)
     exact: Mask | None = None
     if not edge.any() and cum.any():  # counts of calls without times
         edge, exact = _bounds(structure, cum)
@@ -241,8 +233,7 @@ def _numbers_of_calls(calls: Calls, structure: Structure, dump: Groups) -> Numbe
 
 def _bounds(structure: Structure, cum: Ints) -> tuple[Ints, Mask]:
     """The most that each edge's weight can be, and where that is exact: a function's only caller has all of its time."""
-    foreign = structure.caller != structure.callee
-    callers = np.bincount(structure.callee[foreign], minlength=structure.functions)
-    alone: Mask = foreign & (callers[structure.callee] == 1)
+    callers = np.bincount(structure.callee[structure.foreign], minlength=structure.functions)
+    alone: Mask = structure.foreign & (callers[structure.callee] == 1)
     most = np.minimum(cum[structure.caller], cum[structure.callee])
     return np.where(alone, cum[structure.callee], most), alone

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from plopi.model import Profile
-from plopi.viewer.analysis.columns import Ints, column, prefix_sums, stable_order
+from plopi.viewer.analysis.columns import Ids, Ints, column, prefix_sums, stable_order
 
 
 @dataclass(frozen=True)
 class CallTree:
     """Columns by position, except ``position``, which leads there from a row of ``Profile.stacks``. Knows no weights."""
 
-    position: Ints
-    parent: Ints
+    position: Ids
+    parent: Ids
     """Position of the parent, NONE for a root."""
-    end: Ints
-    function: Ints
-    line: Ints
+    end: Ids
+    function: Ids
+    line: Ids
 
     def __len__(self) -> int:
         return len(self.end)
@@ -59,7 +59,9 @@ def subtree_sizes(parent: Ints) -> Ints:
     size = np.ones(len(parent), dtype=np.int64)
     node, ancestor = _below_a_root(parent)
     leap = parent.copy()
-    while len(node):
+    for _ in _doublings(parent):
+        if not len(node):
+            break
         gained = np.bincount(ancestor, weights=size[node], minlength=len(parent))
         size += gained.astype(np.int64)
         leap, node, ancestor = _double(leap, node, ancestor)
@@ -80,10 +82,17 @@ def preorder(parent: Ints, size: Ints) -> Ints:
     place += parent >= 0
     node, ancestor = _below_a_root(parent)
     leap = parent.copy()
-    while len(node):
+    for _ in _doublings(parent):
+        if not len(node):
+            break
         place[node] = place[node] + place[ancestor]
         leap, node, ancestor = _double(leap, node, ancestor)
     return place
+
+
+def _doublings(parent: Ints) -> range:
+    """Rounds until no path can be longer: where a hostile file makes parents a circle, it ends all the same."""
+    return range(len(parent).bit_length() + 1)
 
 
 def _below_a_root(parent: Ints) -> tuple[Ints, Ints]:
@@ -105,7 +114,7 @@ def subtree_weights(tree: CallTree, own: Ints) -> Ints:
     return sums[tree.end] - sums[:-1]
 
 
-def topmost(group: Ints, position: Ints, end: Ints) -> Ints:
+def topmost(group: Ids, position: Ids, end: Ids) -> Ints:
     """Rows that are not nested in an earlier row of their group, sorted by group, then position.
 
     ``position`` must rise from row to row; [position, end) must be subtrees of one tree. With the function of each node as the
@@ -125,7 +134,7 @@ def topmost(group: Ints, position: Ints, end: Ints) -> Ints:
     return rows[outside]
 
 
-def enclosing(position: Ints, end: Ints) -> tuple[Ints, Ints]:
+def enclosing(position: Ids, end: Ids) -> tuple[Ints, Ints]:
     """For subtrees in order of position: the row of the innermost one that each is nested in, or NONE, and how many it is in."""
     count = len(position)
     level = np.arange(count, dtype=np.int64) - np.searchsorted(np.sort(end), position, side="right")

@@ -133,7 +133,7 @@ def scores(numbers: Numbers) -> Floats:
     To have no callers, or no callees, counts as 1: entries and leaves explain much.
     """
     structure = numbers.structure
-    foreign = structure.caller != structure.callee
+    foreign = structure.foreign
     weight = np.where(foreign, np.abs(numbers.edge), 0).astype(np.float64)
     own = np.abs(numbers.self).astype(np.float64)
     inward = _entropy(structure.callee, weight, np.zeros_like(own))
@@ -188,7 +188,7 @@ def _compose(numbers: Numbers, chosen: Ints, limit: int, forest: Forest | None) 
     if len(kept) == len(chosen):
         return _picture(numbers, chosen, holder, edges, linked)
     chosen = np.array(sorted(kept), dtype=np.int64)
-    if numbers.structure.stacks is not None:
+    if numbers.sampled:
         chains = {(edge.caller, edge.callee): edge for edge in folded}
         linked = link(numbers, chosen, forest)
         folded = [_edge(numbers, found, chains.get((found.caller, found.callee))) for found in linked.links]

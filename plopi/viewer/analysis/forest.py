@@ -5,13 +5,14 @@ Much smaller than the call tree, and for these functions it says the same: who i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from plopi.viewer.analysis.call_graph import Numbers
+from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.call_tree import enclosing, preorder, subtree_sizes
-from plopi.viewer.analysis.columns import Ints, group_by_id, group_by_key
+from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_id, group_by_key
 
 DEEPEST_MERGE = 500
 """Trees deeper than this are left as they are: putting equals together goes level by level."""
@@ -26,26 +27,43 @@ class Forest:
 
     position: Ints
     end: Ints
-    function: Ints
+    function: Ids
     weight: Ints
     place: Ints
 
-    def of(self, chosen: Ints) -> Forest:
+    def of(self, chosen: Ids) -> Forest:
         """The nodes of ``chosen`` functions alone."""
         rows = np.flatnonzero(np.isin(self.function, chosen))
         return Forest(self.position[rows], self.end[rows], self.function[rows], self.weight[rows], self.place[rows])
 
 
-def forest_of(numbers: Numbers, functions: Ints) -> Forest | None:
-    """The call tree cut down to ``functions``; None without stacks."""
-    stacks, subtree = numbers.structure.stacks, numbers.subtree
-    if stacks is None or subtree is None:
+def forest_of(numbers: Numbers, functions: Ids) -> Forest | None:
+    """The call trees cut down to ``functions``, one behind the other, as are their positions; None without stacks."""
+    if not numbers.sampled:
         return None
-    tree = stacks.tree
     wanted = np.zeros(numbers.structure.functions, dtype=np.bool_)
     wanted[functions] = True
+    return joined([_forest_in(part, wanted) for part in numbers.parts], [len(part.own) for part in numbers.parts])
+
+
+def joined(forests: Sequence[Forest], lengths: Sequence[int]) -> Forest:
+    """Forests of call trees of so many positions as one: trees beside trees."""
+    if len(forests) == 1:
+        return forests[0]
+    shifts = np.cumsum([0, *lengths[:-1]]).tolist()
+    return Forest(
+        position=np.concatenate([forest.position + shift for forest, shift in zip(forests, shifts)]),
+        end=np.concatenate([forest.end + shift for forest, shift in zip(forests, shifts)]),
+        function=np.concatenate([forest.function for forest in forests]),
+        weight=np.concatenate([forest.weight for forest in forests]),
+        place=np.concatenate([forest.place + shift for forest, shift in zip(forests, shifts)]),
+    )
+
+
+def _forest_in(part: Part, wanted: Mask) -> Forest:
+    tree, subtree = part.stacks.tree, part.subtree
     position = np.flatnonzero(wanted[tree.function] & (subtree != 0))
-    whole = Forest(position, tree.end[position], tree.function[position], subtree[position], position)
+    whole = Forest(position, tree.end[position].astype(np.int64), tree.function[position], subtree[position], position)
     outer, level = enclosing(whole.position, whole.end)
     if len(level) and int(level.max()) >= DEEPEST_MERGE:
         return whole

@@ -8,8 +8,9 @@ from functools import cached_property
 
 from plopi.model import Profile
 from plopi.viewer.analysis import choose, packages, table
-from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of, structure_of
-from plopi.viewer.analysis.columns import Ints, column
+from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of
+from plopi.viewer.analysis.columns import Ids, column
+from plopi.viewer.analysis.prepared import Arrays, structure_from, structure_of
 
 KEPT_SELECTIONS = 4
 KEPT_PICTURES = 4
@@ -43,25 +44,29 @@ class Weighed:
         return self._index.packages.groups(self.numbers.self)
 
     @cached_property
-    def by_self(self) -> Ints:
+    def by_self(self) -> Ids:
         return table.order_by_weight(self.numbers.self)
 
     @cached_property
-    def by_cum(self) -> Ints:
+    def by_cum(self) -> Ids:
         return table.order_by_weight(self.numbers.cum)
 
 
 class Index:
-    """A profile with its call graph, and the numbers of the selections asked for last. May be shared between threads."""
+    """A profile with its call graph, and the numbers of the selections asked for last. May be shared between threads.
 
-    def __init__(self, profile: Profile) -> None:
+    ``prepared`` is what ``analysis.prepare`` made of the same profile, elsewhere: without it that is done here.
+    """
+
+    def __init__(self, profile: Profile, prepared: Arrays | None = None) -> None:
         self.profile = profile
+        self._prepared = prepared
         self._lock = threading.RLock()
         self._weighed: OrderedDict[Selection, Weighed] = OrderedDict()
 
     @cached_property
     def structure(self) -> Structure:
-        return structure_of(self.profile)
+        return structure_of(self.profile) if self._prepared is None else structure_from(self.profile, self._prepared)
 
     @cached_property
     def packages(self) -> packages.Packages:
@@ -72,11 +77,11 @@ class Index:
         return table.texts(self.profile.strings)
 
     @cached_property
-    def by_name(self) -> Ints:
+    def by_name(self) -> Ids:
         return table.order_by_name(self.profile)
 
     @cached_property
-    def by_calls(self) -> Ints | None:
+    def by_calls(self) -> Ids | None:
         """Functions by number of calls, most first; None where the profile does not count them."""
         return None if self.profile.calls is None else table.order_by_weight(column(self.profile.calls.calls))
 
@@ -90,6 +95,6 @@ class Index:
             return self._weighed[selection]
 
 
-def index(profile: Profile) -> Index:
+def index(profile: Profile, prepared: Arrays | None = None) -> Index:
     """An index to keep beside the profile; nothing is computed yet."""
-    return Index(profile)
+    return Index(profile, prepared)

@@ -19,8 +19,8 @@ import numpy as np
 
 from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
-from plopi.viewer.analysis.call_tree import CallTree, enclosing, topmost
-from plopi.viewer.analysis.columns import Ints, Mask, group_by_key
+from plopi.viewer.analysis.call_tree import enclosing, topmost
+from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_key, pair_keys
 from plopi.viewer.analysis.forest import Forest, forest_of
 
 FARTHEST, MOST_STEPS = 2_000, 10_000
@@ -59,33 +59,33 @@ class Linked:
     depth: Mapping[int, float]
 
 
-def link(numbers: Numbers, chosen: Ints, forest: Forest | None = None) -> Linked:
+def link(numbers: Numbers, chosen: Ids, forest: Forest | None = None) -> Linked:
     """Link ``chosen`` (distinct function ids); costs what their activations or edges cost, not the profile.
 
     A ``forest`` of more functions, made once, makes linking one choice of them after the other cheap; a CALLS profile has none.
     """
     forest = forest or forest_of(numbers, chosen)
-    if forest is None or numbers.structure.stacks is None:
+    if forest is None:
         return _CallsLinker(numbers, chosen).linked()
-    return _link_forest(numbers, numbers.structure.stacks.tree, forest.of(chosen))
+    return _link_forest(numbers, forest.of(chosen))
 
 
-def _link_forest(numbers: Numbers, tree: CallTree, forest: Forest) -> Linked:
+def _link_forest(numbers: Numbers, forest: Forest) -> Linked:
     position, end, function, weight = forest.position, forest.end, forest.function, forest.weight
     outer, level = enclosing(position, end)
     nested = np.flatnonzero(outer >= 0)
-    key = function[outer] * numbers.structure.functions + function
+    key = pair_keys(function[outer], function, numbers.structure.functions)
     calls = nested[topmost(key[nested], position[nested], end[nested])]
     tops = topmost(function, position, end)
     outermost = tops[level[tops] == 0]
     return Linked(
-        _links_of(numbers, tree, key[calls], weight[calls], forest.place[calls]),
+        _links_of(numbers, key[calls], weight[calls], forest.place[calls]),
         _sums_by_function(function[outermost], weight[outermost]),
         _mean_levels(function[tops], level[tops], weight[tops]),
     )
 
 
-def _links_of(numbers: Numbers, tree: CallTree, key: Ints, weight: Ints, position: Ints) -> list[Link]:
+def _links_of(numbers: Numbers, key: Ints, weight: Ints, position: Ints) -> list[Link]:
     """One link for each (caller, callee) ``key``, from the activations of the callee that count for it."""
     keys, rows = group_by_key(key)
     caller, callee = np.divmod(keys, max(numbers.structure.functions, 1))
@@ -95,12 +95,17 @@ def _links_of(numbers: Numbers, tree: CallTree, key: Ints, weight: Ints, positio
     links = []
     for a, b, w, d, place in zip(caller.tolist(), callee.tolist(), weights.tolist(), direct.tolist(), heaviest.tolist()):
         if a != b and w != 0:
-            links.append(Link(a, b, w, d, True, _way(tree, place, a) if d < w else ()))
+            links.append(Link(a, b, w, d, True, _way(numbers, place, a) if d < w else ()))
     return links
 
 
-def _way(tree: CallTree, position: int, caller: int) -> tuple[int, ...] | None:
-    """Functions between a position and the nearest ``caller`` above it."""
+def _way(numbers: Numbers, position: int, caller: int) -> tuple[int, ...] | None:
+    """Functions between a position in the call trees, one behind the other, and the nearest ``caller`` above it."""
+    trees = iter(part.stacks.tree for part in numbers.parts)
+    tree = next(trees)
+    while position >= len(tree):
+        position -= len(tree)
+        tree = next(trees)
     way: list[int] = []
     above = int(tree.parent[position])
     while above != NONE and (function := int(tree.function[above])) != caller:
@@ -111,12 +116,12 @@ def _way(tree: CallTree, position: int, caller: int) -> tuple[int, ...] | None:
     return tuple(reversed(way))
 
 
-def _sums_by_function(function: Ints, weight: Ints) -> dict[int, int]:
+def _sums_by_function(function: Ids, weight: Ints) -> dict[int, int]:
     functions, rows = group_by_key(function)
     return dict(zip(functions.tolist(), rows.sums(weight).tolist()))
 
 
-def _mean_levels(function: Ints, level: Ints, weight: Ints) -> dict[int, float]:
+def _mean_levels(function: Ids, level: Ints, weight: Ints) -> dict[int, float]:
     mass = np.bincount(function, weights=weight)
     moment = np.bincount(function, weights=level.astype(np.float64) * weight)
     functions = np.flatnonzero(mass)
@@ -229,10 +234,10 @@ class _CallsLinker:
     def _is_exact(self, row: int) -> bool:
         return self._numbers.edge_exact is None or bool(self._numbers.edge_exact[row])
 
-    def _caller_rows(self, function: int) -> Ints:
+    def _caller_rows(self, function: int) -> Ids:
         """Edges into a function but its own."""
         rows = self._numbers.structure.callers.of(function)
-        foreign: Ints = rows[self._numbers.structure.caller[rows] != function]
+        foreign: Ids = rows[self._numbers.structure.caller[rows] != function]
         return foreign
 
     def _heaviest_callers(self, function: int) -> Iterator[tuple[int, int]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from plopi.viewer.analysis.call_graph import Numbers
+from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.call_tree import topmost
-from plopi.viewer.analysis.columns import Ints, group_by_key
+from plopi.viewer.analysis.columns import Ids, group_by_key
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ def callees(numbers: Numbers, function: int) -> list[Neighbour]:
     return _neighbours(numbers, numbers.structure.callees.of(function), numbers.structure.callee)
 
 
-def _neighbours(numbers: Numbers, rows: Ints, other: Ints) -> list[Neighbour]:
-    rows = rows[numbers.edge[rows] != 0] if numbers.subtree is not None else rows
+def _neighbours(numbers: Numbers, rows: Ids, other: Ids) -> list[Neighbour]:
+    rows = rows[numbers.edge[rows] != 0] if numbers.sampled else rows
     rows = rows[np.lexsort((other[rows], -numbers.edge[rows]))]
     exact = numbers.edge_exact[rows].tolist() if numbers.edge_exact is not None else [True] * len(rows)
     return [Neighbour(*row) for row in zip(other[rows].tolist(), numbers.edge[rows].tolist(), exact)]
@@ -48,15 +50,21 @@ def _neighbours(numbers: Numbers, rows: Ints, other: Ints) -> list[Neighbour]:
 
 def lines(numbers: Numbers, function: int) -> list[Line]:
     """The function's lines in order of number, those without weight left out; nothing where there are no stacks."""
-    stacks, own, subtree = numbers.structure.stacks, numbers.own, numbers.subtree
-    if stacks is None or own is None or subtree is None:
-        return []
-    position = stacks.occurrences.of(function)
-    line = stacks.tree.line[position]
-    tops = topmost(line, position, stacks.tree.end[position])
+    own: Counter[int] = Counter()
+    cum: Counter[int] = Counter()
+    for part in numbers.parts:
+        for line, self_weight, cum_weight in _lines_in(part, function):
+            own[line] += self_weight
+            cum[line] += cum_weight
+    return [Line(line, own[line], cum[line]) for line in sorted(cum) if own[line] or cum[line]]
+
+
+def _lines_in(part: Part, function: int) -> Iterator[tuple[int, int, int]]:
+    tree = part.stacks.tree
+    position = np.flatnonzero(tree.function == function)
+    line = tree.line[position]
+    tops = topmost(line, position, tree.end[position])
     found, rows = group_by_key(line)
-    own_sums = rows.sums(own[position])
     outermost = np.zeros(len(position), dtype=np.int64)
-    outermost[tops] = subtree[position[tops]]
-    weights = zip(found.tolist(), own_sums.tolist(), rows.sums(outermost).tolist())
-    return [Line(*row) for row in weights if row[1] or row[2]]
+    outermost[tops] = part.subtree[position[tops]]
+    return zip(found.tolist(), rows.sums(part.own[position]).tolist(), rows.sums(outermost).tolist())

@@ -1,0 +1,172 @@
+"""What depends on a profile's structure alone and costs more than a moment: made once, where the file is read, and kept.
+
+``prepare`` runs in the worker; ``structure_from`` views its arrays in the server and trusts nothing, because the file may have
+taken the worker over: wrong content must never lead outside an array or into an endless loop. That it is *right* is not
+checked; it would cost as much as doing it. A file can only make its own numbers wrong, as it could anyhow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plopi.errors import FormatError
+from plopi.model import CALLS, Profile
+from plopi.viewer.analysis.call_graph import Dump, StackStructure, Structure, calls_of
+from plopi.viewer.analysis.call_tree import CallTree, call_tree, topmost
+from plopi.viewer.analysis.columns import Groups, Ids, Ints, compact, group_by_id, group_by_key, pair_keys, stable_order
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Arrays of int32 or int64 by name; read-only, and of the profile they were made of."""
+
+
+def prepare(profile: Profile) -> dict[str, NDArray[Any]]:
+    """Everything of a profile's structure that ``structure_from`` wants, in time linear in the profile but for sorting.
+
+    Edges by (caller, callee) as ``edges.*``; the call tree by position (``tree.*``), and where functions and edges occur in it
+    (``activations.*``, ``edge_activations.*``); for CALLS the dump's rows (``dump.*``), where they are not in that order already.
+    """
+    return _prepare_calls(profile) if profile.shape == CALLS else _prepare_stacks(profile)
+
+
+def structure_of(profile: Profile) -> Structure:
+    """The call graph without weights, worked out here and now."""
+    return structure_from(profile, prepare(profile))
+
+
+def structure_from(profile: Profile, arrays: Arrays) -> Structure:
+    """The call graph without weights, out of what was prepared. FormatError where the arrays cannot belong to the profile."""
+    try:
+        return _Checked(profile, arrays).structure()
+    except KeyError as error:
+        raise FormatError(f"what was prepared of this profile lacks {error}; please report this file") from None
+
+
+def _prepare_calls(profile: Profile) -> dict[str, NDArray[Any]]:
+    calls, functions = calls_of(profile), len(profile.functions)
+    caller, callee = np.asarray(calls.caller), np.asarray(calls.callee)
+    key, rows = group_by_key(pair_keys(caller, callee, functions))
+    arrays = _edges(key, functions)
+    if len(key) != len(caller):
+        return arrays | _groups("dump", rows)
+    if np.any(np.diff(rows.rows) < 0):
+        arrays["dump.rows"] = compact(rows.rows)
+    return arrays
+
+
+def _prepare_stacks(profile: Profile) -> dict[str, NDArray[Any]]:
+    functions = len(profile.functions)
+    tree = call_tree(profile)
+    tops = topmost(tree.function, np.arange(len(tree), dtype=np.int64), tree.end)
+    called = np.flatnonzero(tree.parent >= 0)
+    key = pair_keys(tree.function[tree.parent[called]], tree.function[called], functions)
+    edge_tops = topmost(key, called, tree.end[called])
+    keys, edges = group_by_key(key[edge_tops])
+    return {
+        "tree.position": compact(tree.position),
+        "tree.parent": compact(tree.parent),
+        "tree.end": compact(tree.end),
+        "tree.function": compact(tree.function),
+        "tree.line": compact(tree.line),
+        **_groups("activations", _at(tops, group_by_id(tree.function[tops], functions))),
+        **_groups("edge_activations", _at(called[edge_tops], edges)),
+        **_edges(keys, functions),
+    }
+
+
+def _edges(key: Ints, functions: int) -> dict[str, NDArray[Any]]:
+    """Edges from their keys, which rise."""
+    caller, callee = np.divmod(key, max(functions, 1))
+    return {
+        "edges.caller": compact(caller),
+        "edges.callee": compact(callee),
+        "edges.by_callee": compact(stable_order(callee)),
+    }
+
+
+def _at(positions: Ints, groups: Groups) -> Groups:
+    """Groups of rows of ``positions`` as groups of positions."""
+    return Groups(positions[groups.rows], groups.start)
+
+
+def _groups(name: str, groups: Groups) -> dict[str, NDArray[Any]]:
+    return {f"{name}.rows": compact(groups.rows), f"{name}.start": compact(groups.start)}
+
+
+class _Checked:
+    """Views prepared arrays, each checked as far as safety needs it."""
+
+    def __init__(self, profile: Profile, arrays: Arrays) -> None:
+        self._profile = profile
+        self._arrays = arrays
+        self._functions = len(profile.functions)
+
+    def structure(self) -> Structure:
+        caller = self._ids("edges.caller", self._functions)
+        edges = len(caller)
+        callee = self._ids("edges.callee", self._functions, edges)
+        return Structure(
+            self._functions,
+            caller,
+            callee,
+            callees=Groups(np.arange(edges, dtype=np.int32), self._counts(caller)),
+            callers=Groups(self._ids("edges.by_callee", edges, edges), self._counts(callee)),
+            stacks=None if self._profile.shape == CALLS else self._stacks(edges),
+            dump=self._dump(edges) if self._profile.shape == CALLS else None,
+        )
+
+    def _counts(self, ids: Ids) -> Ids:
+        start = np.zeros(self._functions + 1, dtype=np.int64)
+        np.cumsum(np.bincount(ids, minlength=self._functions), out=start[1:])
+        return compact(start)
+
+    def _stacks(self, edges: int) -> StackStructure:
+        nodes = len(self._profile.stacks)
+        parent = self._ids("tree.parent", nodes, nodes, least=-1)
+        end = self._ids("tree.end", nodes + 1, nodes)
+        place = np.arange(nodes, dtype=np.int32)
+        self._insist(bool(np.all(parent < place)), "tree.parent")
+        self._insist(bool(np.all(end > place)), "tree.end")
+        tree = CallTree(
+            position=self._ids("tree.position", nodes, nodes),
+            parent=parent,
+            end=end,
+            function=self._ids("tree.function", self._functions, nodes),
+            line=self._array("tree.line", nodes),
+        )
+        return StackStructure(
+            tree, self._groups("activations", self._functions, nodes), self._groups("edge_activations", edges, nodes)
+        )
+
+    def _dump(self, edges: int) -> Dump:
+        rows = len(calls_of(self._profile).caller)
+        if "dump.start" in self._arrays:
+            return Dump(groups=self._groups("dump", edges, rows))
+        self._insist(rows == edges, "edges.caller")
+        return Dump(self._ids("dump.rows", rows, edges) if "dump.rows" in self._arrays else None)
+
+    def _groups(self, name: str, groups: int, rows: int) -> Groups:
+        found = self._ids(f"{name}.rows", rows)
+        start = self._ids(f"{name}.start", len(found) + 1, groups + 1)
+        rising = start[0] == 0 and start[-1] == len(found) and bool(np.all(start[1:] >= start[:-1]))
+        self._insist(rising, f"{name}.start")
+        return Groups(found, start)
+
+    def _ids(self, name: str, count: int, length: int | None = None, least: int = 0) -> Ids:
+        """An array of numbers from ``least`` to ``count - 1``."""
+        ids = self._array(name, length)
+        self._insist(not len(ids) or (ids.min() >= least and ids.max() < count), name)
+        return ids
+
+    def _array(self, name: str, length: int | None) -> Ids:
+        array = self._arrays[name]
+        self._insist(array.ndim == 1 and array.dtype in (np.int32, np.int64), name)
+        self._insist(length is None or len(array) == length, name)
+        return array
+
+    def _insist(self, good: bool, name: str) -> None:
+        if not good:
+            raise FormatError(f"what was prepared of this profile has an impossible {name!r}; please report this file")
