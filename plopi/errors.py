@@ -11,6 +11,10 @@ class UsageError(PlopiError):
     """The caller asked for something that cannot be had (exit code 2, HTTP 400)."""
 
 
+class Unanswerable(PlopiError):
+    """The question makes sense, and the data of this profile cannot answer it (HTTP 409)."""
+
+
 class AlreadyRunning(PlopiError):
     """A second start while this process is being profiled (HTTP 409): one sampler per process."""
 

@@ -29,6 +29,7 @@ from plopi.viewer.store import Store, shown
 
 MOST_CONNECTIONS = 1000
 _ID = "([0-9a-f]{16})"
+_SUBJECT = r"([0-9a-f]{16}(?:(?:\+|%2[Bb])[0-9a-f]{16})*)"
 
 Announce = Callable[[str], None]
 
@@ -69,9 +70,9 @@ class Viewer(web.Application):
             (f"{base}live", live.Live, {**services, "hub": self.hub}),
             (f"{base}api/profiles", api.Profiles, services),
             (f"{base}api/profiles/{_ID}", api.ProfileDetail, services),
-            (f"{base}api/profiles/{_ID}/graph", api.Graph, services),
-            (f"{base}api/profiles/{_ID}/table", api.Table, services),
-            (f"{base}api/profiles/{_ID}/function/([0-9]{{1,10}})", api.Function, services),
+            (f"{base}api/profiles/{_SUBJECT}/graph", api.Graph, services),
+            (f"{base}api/profiles/{_SUBJECT}/table", api.Table, services),
+            (f"{base}api/profiles/{_SUBJECT}/function/([0-9]{{1,10}})", api.Function, services),
         ]
         if base != "/":
             routes += [("/", pages.ToBase, services), (base.rstrip("/"), pages.ToBase, services)]

@@ -7,7 +7,7 @@ from drawing import calls_from, profile_from
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plopi.errors import UsageError
+from plopi.errors import Unanswerable, UsageError
 from plopi.model import CPU, SAMPLES, WALL, SampleType
 from plopi.viewer.view import View, default_type
 
@@ -79,7 +79,7 @@ def test_a_wrong_argument_is_named_with_its_value_and_the_remedy(arguments: dict
 
 
 def test_a_dump_has_no_threads_but_counts_calls() -> None:
-    with pytest.raises(UsageError, match="no threads"):
+    with pytest.raises(Unanswerable, match="no threads"):
         View.parse({"thread": "0"}, DUMP)
     assert View.parse({"sort": "calls"}, DUMP).sort == "calls"
 

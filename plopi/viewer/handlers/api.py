@@ -7,14 +7,14 @@ from typing import Any
 
 import plopi
 from plopi.viewer import payloads
-from plopi.viewer.analysis import Index, index
+from plopi.viewer.analysis import Index
 from plopi.viewer.handlers.base import PATIENCE, Base, etag_of
 from plopi.viewer.listing import Question, detail, row, select
 from plopi.viewer.processes import Vital
-from plopi.viewer.readers.results import Parsed
 from plopi.viewer.security import Refused
-from plopi.viewer.store import Entry, revision_of, shown
-from plopi.viewer.view import View
+from plopi.viewer.store import Entry, shown
+from plopi.viewer.subjects import Subject, load
+from plopi.viewer.view import View, lens_of, subject_of
 
 
 class Api(Base):
@@ -76,28 +76,32 @@ class ProfileDetail(Api):
 
 
 class ViewHandler(Api):
-    """A view of one parsed profile. ``make`` says which; it runs in a thread."""
+    """A view of a subject: one parsed profile, or several merged. ``make`` says which; it runs in a thread."""
 
     def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
         raise NotImplementedError
 
-    async def get(self, profile_id: str, *path: str) -> None:
-        arguments = self.arguments()
-        self.entry(profile_id)
-        try:
-            parsed = await self.services.store.load(profile_id, PATIENCE)
-        except LookupError:
-            self.entry(profile_id)
-            raise
-        revision = revision_of(parsed.key)
-        if self.unchanged(etag_of(revision, plopi.__version__)):
+    async def get(self, subject_text: str, *path: str) -> None:
+        arguments, ids = self.all_arguments(), subject_of(subject_text)
+        lens = lens_of(arguments)
+        subject = await self.load(ids)
+        if self.unchanged(etag_of(subject.revision, plopi.__version__)):
             return
 
         def make() -> Mapping[str, Any]:
-            about = _index_of(parsed)
-            return self.make(about, View.parse(arguments, about.profile), revision, *path)
+            about = self.services.subjects.index(subject, lens)
+            return self.make(about, View.parse(arguments, about.profile), subject.revision, *path)
 
         await self.answer(make)
+
+    async def load(self, ids: tuple[str, ...]) -> Subject:
+        for each in ids:
+            self.entry(each)
+        try:
+            return await load(self.services.store, ids, PATIENCE)
+        except LookupError as error:
+            self.entry(str(error.args[0]))
+            raise
 
     head = get
 
@@ -124,13 +128,3 @@ class Function(ViewHandler):
             return payloads.function(about, view, int(path[0]), revision)
         except payloads.NoSuchFunction as error:
             raise Refused(404, str(error)) from None
-
-
-def _index_of(parsed: Parsed) -> Index:
-    """What analysis works out of a profile once for all views of it."""
-    if parsed.profile is None:
-        raise RuntimeError("a profile was asked for and only its summary read")
-    if "index" not in parsed.memo:
-        parsed.memo["index"] = index(parsed.profile)
-    found: Index = parsed.memo["index"]
-    return found

@@ -14,11 +14,12 @@ from typing import Any
 
 from tornado import httputil, web
 
-from plopi.errors import UsageError
+from plopi.errors import Unanswerable, UsageError
 from plopi.viewer.config import Config
 from plopi.viewer.readers.results import Unreadable
 from plopi.viewer.security import HEADERS, Hosts, RateLimit, Refused, check_fetch_site
 from plopi.viewer.store import Pending, Store
+from plopi.viewer.subjects import MemberPending, Subjects
 
 log = logging.getLogger("plopi.viewer")
 
@@ -36,6 +37,7 @@ class Services:
     hosts: Hosts
     port: int | None
     failures: RateLimit = field(default_factory=RateLimit)
+    subjects: Subjects = field(default_factory=Subjects)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "plopi view"))
 
     @property
@@ -90,8 +92,12 @@ class Base(web.RequestHandler):
 
     def arguments(self) -> dict[str, str]:
         """The query's arguments; of one that recurs the last."""
+        return {name: values[-1] for name, values in self.all_arguments().items()}
+
+    def all_arguments(self) -> dict[str, list[str]]:
+        """The query's arguments, each with all of its values."""
         try:
-            return {name: values[-1].decode("utf-8") for name, values in self.request.query_arguments.items()}
+            return {name: [each.decode("utf-8") for each in values] for name, values in self.request.query_arguments.items()}
         except UnicodeDecodeError:
             raise UsageError("the address holds bytes that are no UTF-8; encode them as UTF-8 before percent-encoding") from None
 
@@ -186,11 +192,14 @@ def describe(error: BaseException | None, status: int) -> tuple[int, dict[str, A
     if isinstance(error, Pending):
         progress = error.progress
         pending = {"stage": progress.stage, "done": progress.done, "size": progress.size}
-        return 503, {**_message("The profile is still being read; ask again in a moment."), "pending": pending}
+        which = error.name if isinstance(error, MemberPending) else "The profile"
+        return 503, {**_message(f"{which} is still being read; ask again in a moment."), "pending": pending}
     if isinstance(error, Unreadable):
         return 422, _message(f"This file cannot be shown: {error}.")
     if isinstance(error, UsageError):
         return 400, _message(str(error))
+    if isinstance(error, Unanswerable):
+        return 409, _message(str(error))
     if status == 400:
         return 400, _message("The request is malformed; check the address and its arguments.")
     if status == 500:

@@ -1,0 +1,20 @@
+"""All that a lens does, in its order: time, then focus, ignore and hide, then what counts as a function."""
+
+from __future__ import annotations
+
+from plopi.model import Profile
+from plopi.viewer.analysis.lenses import filters
+from plopi.viewer.analysis.lenses.lens import Lens
+from plopi.viewer.analysis.lenses.patterns import matching
+
+
+def apply(profile: Profile, lens: Lens) -> Profile:
+    """The profile as it is seen through the lens. Tables that the lens leaves alone are the very same objects.
+
+    The profile must be one that the lens can be applied to (``view.refuse_unanswerable``). Raises UsageError for a pattern that
+    is none.
+    """
+    if lens.time is not None:
+        profile = filters.within(profile, lens.time)
+    focus, ignore, hide = ([matching(profile, each) for each in patterns] for patterns in (lens.focus, lens.ignore, lens.hide))
+    return filters.by_stack(profile, focus, ignore, hide)

@@ -1,0 +1,43 @@
+"""A lens as a value: what is done to a profile before anything is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+By = Literal["function", "module", "package", "line"]
+BYS: tuple[By, ...] = ("function", "module", "package", "line")
+
+
+@dataclass(frozen=True)
+class Lens:
+    """``time``: from and to, nanoseconds after the profile's start, snapped outwards to windows.
+
+    ``focus``, ``ignore``, ``hide`` are patterns: every one of ``focus`` matches some function of a stack, none of ``ignore``
+    does, and what matches one of ``hide`` is cut out. ``by``: what counts as a function. ``collapse``: packages and modules of
+    which all functions are one.
+    """
+
+    time: tuple[int, int] | None = None
+    focus: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    by: By = "function"
+    collapse: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        return self == PLAIN
+
+    @property
+    def filters(self) -> bool:
+        """Whether samples or frames are taken away."""
+        return bool(self.time or self.focus or self.ignore or self.hide)
+
+    @property
+    def regroups(self) -> bool:
+        """Whether functions are put together."""
+        return bool(self.collapse) or self.by in ("module", "package")
+
+
+PLAIN = Lens()

@@ -1,0 +1,151 @@
+"""What is looked at: one profile or several merged, through a lens; and what was worked out of that, kept within a bound.
+
+``load`` belongs to the event loop; ``Subjects.index`` may be called from many threads at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from plopi.errors import Unanswerable
+from plopi.model import Profile
+from plopi.viewer import view
+from plopi.viewer.analysis import Index, index
+from plopi.viewer.analysis.lenses import Lens, apply
+from plopi.viewer.readers.results import Parsed, Unreadable
+from plopi.viewer.store import Pending, Store, revision_of
+
+KEPT_BYTES = 256 * 2**20
+MOST_KEPT = 64
+PLAIN = Lens()
+
+
+class MemberPending(Pending):
+    """One of several profiles is still being read: which."""
+
+    def __init__(self, pending: Pending, name: str) -> None:
+        super().__init__(pending.progress)
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The parsed members of a subject, in the order of their ids."""
+
+    ids: view.Subject
+    names: tuple[str, ...]
+    parsed: tuple[Parsed, ...]
+
+    @property
+    def revision(self) -> str:
+        """Those of the members joined by ``+``, so that a page knows what news of one of them means."""
+        return "+".join(revision_of(parsed.key) for parsed in self.parsed)
+
+
+async def load(store: Store, ids: view.Subject, patience: float) -> Subject:
+    """All members, read side by side. LookupError: there is no such one; Unreadable, Pending: which is broken or not read yet."""
+    found = await asyncio.gather(*(store.load(each, patience) for each in ids), return_exceptions=True)
+    names = [entry.name if (entry := store.get(each)) else each for each in ids]
+    parsed: list[Parsed] = []
+    pending: Pending | None = None
+    for each, name, outcome in zip(ids, names, found):
+        if isinstance(outcome, Parsed):
+            parsed.append(outcome)
+        elif isinstance(outcome, Pending):
+            pending = pending or (MemberPending(outcome, name) if len(ids) > 1 else outcome)
+        elif isinstance(outcome, Unreadable) and len(ids) > 1:
+            raise Unreadable(f"{name}: {outcome}", outcome.lasting) from None
+        elif isinstance(outcome, LookupError):
+            raise LookupError(each) from None
+        else:
+            raise outcome
+    if pending is not None:
+        raise pending
+    return Subject(ids, tuple(names), tuple(parsed))
+
+
+@dataclass
+class _Derived:
+    """A place for one index; whoever holds the lock fills it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    revision: str = ""
+    index: Index | None = None
+    size: int = 0
+
+
+class Subjects:
+    """Indexes of what was derived from profiles, the newest of each subject and lens, least recently used first out."""
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[view.Subject, Lens], _Derived] = OrderedDict()
+
+    def index(self, subject: Subject, lens: Lens = PLAIN) -> Index:
+        """The index of a subject seen through a lens. Raises UsageError or Unanswerable where that cannot be."""
+        if lens == PLAIN and len(subject.ids) == 1:
+            return index_of(subject.parsed[0])
+        place = self._place(subject.ids, lens)
+        with place.lock:
+            if place.index is None or place.revision != subject.revision:
+                place.index, place.revision = self._derive(subject, lens), subject.revision
+                place.size = size_of(place.index.profile)
+        self._trim(place)
+        return place.index
+
+    def _derive(self, subject: Subject, lens: Lens) -> Index:
+        if lens == PLAIN:
+            raise Unanswerable("Several profiles cannot be seen as one yet: open one of them.")
+        plain = self.index(subject)
+        view.refuse_unanswerable(lens, plain.profile)
+        return through(plain, lens)
+
+    def _place(self, ids: view.Subject, lens: Lens) -> _Derived:
+        with self._lock:
+            place = self._kept.setdefault((ids, lens), _Derived())
+            self._kept.move_to_end((ids, lens))
+            return place
+
+    def _trim(self, used: _Derived) -> None:
+        with self._lock:
+            size = sum(place.size for place in self._kept.values())
+            while len(self._kept) > 1 and (size > self._most_bytes or len(self._kept) > MOST_KEPT):
+                key, place = next(iter(self._kept.items()))
+                if place is used:
+                    break
+                del self._kept[key]
+                size -= place.size
+
+
+def index_of(parsed: Parsed) -> Index:
+    """What analysis works out of a profile once for all views of it."""
+    if parsed.profile is None:
+        raise RuntimeError("a profile was asked for and only its summary read")
+    if "index" not in parsed.memo:
+        parsed.memo["index"] = index(parsed.profile)
+    found: Index = parsed.memo["index"]
+    return found
+
+
+def through(plain: Index, lens: Lens) -> Index:
+    """The index of what a lens leaves; where only samples went, the call graph's structure and all names are the old ones."""
+    profile = apply(plain.profile, lens)
+    if profile is plain.profile:
+        return plain
+    derived, before = index(profile), plain.profile
+    if profile.functions is before.functions:
+        derived.packages, derived.by_name, derived.texts = plain.packages, plain.by_name, plain.texts
+        if profile.stacks is before.stacks and profile.locations is before.locations and profile.calls is before.calls:
+            derived.structure = plain.structure
+    return derived
+
+
+def size_of(profile: Profile) -> int:
+    """Bytes, about, that an index of a profile takes, what is worked out of it included."""
+    edges = 0 if profile.calls is None else len(profile.calls.caller)
+    rows = 14 * len(profile.stacks) + 5 * len(profile.samples) + 14 * len(profile.functions) + 2 * len(profile.locations)
+    return 8 * (rows + 16 * edges)
