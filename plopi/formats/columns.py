@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -16,18 +16,25 @@ class Table:
     """Rows of integers without duplicates."""
 
     def __init__(self, width: int) -> None:
-        self._rows: dict[tuple[int, ...], int] = {}
+        self._rows: dict[str, int] = {}
+        """By their numbers as text: a file could choose numbers whose hashes collide."""
+        self._flat = array("q")
         self._width = width
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def row(self, *values: int) -> int:
-        return self._rows.setdefault(values, len(self._rows))
+        new = len(self._rows)
+        row = self._rows.setdefault(repr(values), new)
+        if row == new:
+            self._flat.extend(values)
+        return row
 
-    def columns(self) -> tuple[Column, ...]:
-        flat = np.fromiter(chain.from_iterable(self._rows), np.int64, len(self._rows) * self._width)
-        return tuple(map(column, flat.reshape(-1, self._width).T))
+    def columns(self, since: int = 0) -> tuple[Column, ...]:
+        """The rows from ``since`` on, by column."""
+        rows = np.array(self._flat[since * self._width :], np.int64)
+        return tuple(map(column, rows.reshape(-1, self._width).T))
 
 
 class Names:

@@ -44,7 +44,7 @@ def _sample_types(head: bytes) -> int:
         if wire_type == 2:
             message = head[at : at + value]
             if field == 1:
-                if len(message) == value and not (2 <= value <= 12 and message[0] in (0x08, 0x10)):
+                if not (2 <= value <= 12 and message[:1] in (b"\x08", b"\x10", b"")):
                     return 0
                 found += 1
             at += value

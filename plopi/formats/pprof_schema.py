@@ -11,6 +11,9 @@ from functools import cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from plopi.errors import FormatError
 
 # name: (number, type, repeated)
 _MESSAGES: dict[str, dict[str, tuple[int, str, bool]]] = {
@@ -82,3 +85,12 @@ def schema() -> Schema:
     pool.Add(file)
     names = ("Profile", "Sample", "PackedSample", "Label", "Location", "Function")
     return Schema(*(message_factory.GetMessageClass(pool.FindMessageTypeByName(f"plopi.{name}")) for name in names))
+
+
+def parsed(message: Any, raw: bytes) -> Any:
+    """``raw`` as a message of this class."""
+    try:
+        return message.FromString(raw)
+    except DecodeError:
+        name = message.DESCRIPTOR.name.removeprefix("Packed")
+        raise FormatError(f"the file is no protobuf {name}, or was cut off; copy the file again") from None
