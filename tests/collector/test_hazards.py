@@ -510,3 +510,94 @@ def test_threads_that_come_and_go_with_reused_idents(run):
     assert ran.answer["errors"] == 0
     assert 0 < ran.answer["found"] < 0.9
     assert ran.answer["found"] > 0.7 or any("where no sample fell" in note for note in ran.answer["notes"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ("c._engine._sampler.has_room = ().index", "the handler failed 3 times (ValueError"),
+        ("walk.USUAL_NS, walk.TOO_DEAR_NS = -1, -1", "one sample took more than 20 ms"),
+    ],
+)
+@pytest.mark.one_python
+def test_a_handler_that_fails_or_is_far_too_dear_switches_its_timer_off_and_a_thread_goes_on(run, fault, word):
+    ran = run(f"""
+        from plopi.collector import walk
+        def late(): spin(0.8)
+        c = Collector(0.01, "cpu", "python"); c.start(None)
+        {fault}
+        spin(0.3)
+        armed = signal.getitimer(signal.ITIMER_PROF)[1]
+        spin(1.3); late(); c.stop()
+        answer(armed=armed, notes=c.about.notes, late=containing(c.snapshot(), "late")["late"])
+    """)
+    assert ran.err == ""
+    assert ran.answer["armed"] == 0
+    assert any(word in note for note in ran.answer["notes"])
+    assert ran.answer["late"] == approx(0.8, rel=0.4)
+
+
+@pytest.mark.one_python
+def test_system_calls_of_c_code_are_not_interrupted(run):
+    """Python repeats its own calls; a C library's would fail with EINTR."""
+    ran = run("""
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        reader, writer = os.pipe()
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        def disturb():
+            for _ in range(20):
+                time.sleep(0.01); signal.pthread_kill(threading.main_thread().ident, signal.SIGPROF)
+            os.write(writer, b"x")
+        threading.Thread(target=disturb).start()
+        got = libc.read(reader, ctypes.create_string_buffer(1), 1)
+        c.stop()
+        answer(got=got, errno=ctypes.get_errno())
+    """)
+    assert ran.answer == {"got": 1, "errno": 0}
+
+
+def test_no_collection_starts_while_the_frames_of_all_threads_are_asked_for(run):
+    """Before 3.12 it could take the lock of the threads' list a second time, and wait for ever."""
+    ran = run("""
+        asked, current_frames = [], sys._current_frames
+        def frames(): asked.append(gc.isenabled()); return current_frames()
+        sys._current_frames = frames
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        asked.clear()
+        t = threading.Thread(target=spin, args=(0.3,)); t.start(); t.join(); spin(0.2)
+        ticks = list(asked); c.stop()
+        answer(enabled=any(ticks), asked=len(ticks) > 0, old=sys.version_info < (3, 12), after=gc.isenabled())
+    """)
+    assert ran.answer["asked"] and ran.answer["after"]
+    assert ran.answer["enabled"] is not ran.answer["old"]
+
+
+@pytest.mark.one_python
+def test_no_tick_comes_while_the_process_is_copied(run):
+    """With much memory a fork takes longer than a tick, and would begin anew at each."""
+    ran = run("""
+        during = []
+        os.register_at_fork(before=lambda: during.append(signal.getitimer(signal.ITIMER_PROF)[1]))
+        c = Collector(0.004, "cpu", "python"); c.start(None)
+        pid = os.fork()
+        if pid == 0: os._exit(0)
+        os.waitpid(pid, 0)
+        after = signal.getitimer(signal.ITIMER_PROF)[1]; c.stop()
+        answer(during=during, after=after > 0)
+    """)
+    assert ran.answer == {"during": [0.0], "after": True}
+
+
+@pytest.mark.parametrize("mode", ["cpu", "wall"])
+@pytest.mark.one_python
+def test_a_clock_that_is_set_anew_changes_no_duration(run, mode):
+    ran = run(f"""
+        real, real_ns = time.time, time.time_ns
+        c = Collector(0.01, "{mode}", "python"); began = time.monotonic(); c.start(None)
+        time.time, time.time_ns = lambda: real() - 1e6, lambda: real_ns() - 10**15
+        spin(0.3); c.stop(); took = time.monotonic() - began
+        answer(took=took, said=c.about.duration_ns / 1e9, found=sum(by_thread(c.snapshot(), "{mode}").values()))
+    """)
+    assert ran.answer["said"] == approx(ran.answer["took"], abs=0.2)
+    assert 0 < ran.answer["found"] <= ran.answer["took"] + 0.1
