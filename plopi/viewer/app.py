@@ -22,10 +22,11 @@ from tornado.httpserver import HTTPServer
 import plopi
 from plopi.errors import PlopiError
 from plopi.viewer.config import LOOPBACK, Config, is_loopback
+from plopi.viewer.entries import shown
 from plopi.viewer.handlers import api, live, pages
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
 from plopi.viewer.security import Hosts, Refused
-from plopi.viewer.store import Store, shown
+from plopi.viewer.store import Store
 
 MOST_CONNECTIONS = 1000
 _ID = "([0-9a-f]{16})"
@@ -162,7 +163,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Announce | None =
     every login link after the first."""
     sockets = listen(config)
     port = None if config.uds else sockets[0].getsockname()[1]
-    store = Store(config.datadir, config.bounds)
+    store = Store(config.datadir, config.bounds, disk_cache=config.disk_cache)
     bound = [f"[{address}]" if ":" in address else address for address in config.addresses]
     services = Services(config, store, Hosts.of([] if config.uds else bound, config.allowed_hosts, port), port)
     application = Viewer(services, lambda: (announce or print_login)(login_url(services)))

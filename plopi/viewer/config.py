@@ -12,6 +12,7 @@ from pathlib import Path
 import plopi
 from plopi.errors import UsageError
 from plopi.viewer.readers.bounds import Bounds
+from plopi.viewer.readers.disk_cache import DiskCache
 from plopi.viewer.security import Token, clean_base_url
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -36,6 +37,7 @@ class Config:
     allowed_hosts: tuple[str, ...] = ()
     token: Token | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    disk_cache: DiskCache | None = None
     open_browser: bool = False
     quiet: bool = False
 
@@ -63,9 +65,18 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
         allowed_hosts=tuple(given.allowed_host),
         token=token,
         bounds=Bounds(file_size=given.max_file_size),
+        disk_cache=None if given.no_cache else DiskCache(_cache_dir(given.cache_dir, environment), given.cache_size),
         open_browser=given.open,
         quiet=given.quiet,
     )
+
+
+def _cache_dir(given: str | None, environment: Mapping[str, str]) -> Path:
+    """Where parsed profiles are kept: what was asked for, or where the XDG Base Directory Specification has it."""
+    if given:
+        return Path(given).absolute()
+    base = environment.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path(environment.get("HOME") or "~").expanduser() / ".cache") / "plopi"
 
 
 def is_loopback(host: str) -> bool:
@@ -115,7 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--base-url", metavar="/PATH/", default="/", help="path in front of all pages, for use behind a proxy (default: /)")
     add("--allowed-host", metavar="NAME", action="append", default=[], help="another name[:port] clients may call it; may recur")
     add("--token", action="store_true", help="ask for a token; a login link is printed at the start")
-    add("--max-file-size", metavar="SIZE", type=parse_size, default=256 * 2**20, help="read no larger files (default: 256M)")
+    add("--max-file-size", metavar="SIZE", type=parse_size, default=512 * 2**20, help="read no larger files (default: 512M)")
+    add("--cache-dir", metavar="DIR", help="keep large profiles here for the next start (default: ~/.cache/plopi)")
+    add("--cache-size", metavar="SIZE", type=parse_size, default=4 * 2**30, help="at most so much of them (default: 4G)")
+    add("--no-cache", action="store_true", help="keep nothing on disk")
     add("--open", action="store_true", help="open it in the browser")
     add("-q", "--quiet", action="store_true", help="print nothing but the address and errors")
     add("-V", "--version", action="version", version=f"plopi viewer {plopi.__version__}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from plopi.errors import UsageError
+from plopi.viewer.entries import Entry, revision_of, shown
 from plopi.viewer.processes import Vital
-from plopi.viewer.store import Entry, revision_of, shown
 
 SORTS = (
     "name", "file", "format", "status", "host", "pid", "command", "python", "engine", "mode",

@@ -7,41 +7,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import heapq
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from plopi.viewer.entries import Entry, Reading, id_of, name_of, shown
 from plopi.viewer.processes import Processes
 from plopi.viewer.readers.bounds import Bounds
-from plopi.viewer.readers.pool import Pool, Task
+from plopi.viewer.readers.disk_cache import DiskCache
+from plopi.viewer.readers.pool import Abandoned, Pool, Task
 from plopi.viewer.readers.process import Want
-from plopi.viewer.readers.results import Key, Parsed, Progress, Summary, Unreadable
+from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable
 from plopi.viewer.watch import PART_SUFFIX, Found, Watcher
-
-Status = Literal["growing", "finished", "ended", "broken", "unread"]
 
 SCAN_SECONDS = 1.0
 SETTLE_SECONDS = 2.0
 """A file that changed less than this ago and cannot be read may be half-written: it is tried again before it is called broken."""
-FRESH_SECONDS = 60.0
-"""A recording of another machine that was written to this recently is taken to grow still."""
 SUMMARY_FACTOR = 5
 """A growing file's summary is read again after this many times what reading it took."""
 LOOKED_AT_SECONDS = 3.0
 """A growing profile that somebody follows is not read for its summary besides."""
 SUMMARIES_AT_ONCE = 4
+ABANDON_SECONDS = 10.0
+"""A file that nobody has asked for again after this long need not be read for its columns."""
 MOST_CACHED = 64
 """Parsed profiles are kept, however small: views keep things beside them."""
 CHUNK = 500
 """So many files are noted at once before other requests get their turn."""
-_FINISHED_SUFFIX = ".pb.gz"
 
 
 class Pending(Exception):
@@ -52,78 +47,6 @@ class Pending(Exception):
         self.progress = progress
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A task of the pool, and what comes after it: ``noted`` ends when the entry knows the outcome."""
-
-    task: Task
-    noted: asyncio.Task[Parsed | None]
-
-
-@dataclass(slots=True)
-class Entry:
-    """One profile. A recording that is just being finished has two files for a moment."""
-
-    id: str
-    name: str
-    """For people: the file's name without what says "recording"."""
-    found: Found
-    """The file that counts: the finished one before the growing one. Stays the last one after all have gone."""
-    files: dict[str, Found] = field(default_factory=dict)
-    summary: Summary | None = None
-    summary_key: Key | None = None
-    trouble: str | None = None
-    trouble_key: Key | None = None
-    settling: bool = False
-    """``trouble`` may pass: it is not called broken yet."""
-    alive: bool | None = None
-    reading: Reading | None = None
-    skimming: Reading | None = None
-    """Being read for its columns; for its summary."""
-
-    def put(self, found: Found) -> None:
-        self.files[found.name] = found
-        self._choose()
-
-    def drop(self, name: str) -> None:
-        self.files.pop(name, None)
-        self._choose()
-
-    def _choose(self) -> None:
-        if self.files:
-            self.found = min(self.files.values(), key=lambda found: (found.name.endswith(PART_SUFFIX), found.name))
-
-    @property
-    def is_part(self) -> bool:
-        return self.found.name.endswith(PART_SUFFIX)
-
-    @property
-    def reason(self) -> str | None:
-        """Why it cannot be shown (yet)."""
-        found = self.found
-        return found.fault or (self.trouble if self.trouble_key == found.key else None)
-
-    @property
-    def is_broken(self) -> bool:
-        return self.reason is not None and (self.found.fault is not None or not self.settling)
-
-    @property
-    def is_read(self) -> bool:
-        """Nothing is left to be found out about this content."""
-        return self.summary_key == self.found.key or self.is_broken
-
-    def status(self, now_ns: int) -> Status:
-        if self.is_broken:
-            return "broken"
-        if self.summary is None:
-            return "unread"
-        if not self.is_part:
-            return "finished"
-        if self.alive is None:
-            return "growing" if now_ns - self.found.key.mtime_ns < FRESH_SECONDS * 1e9 else "ended"
-        return "growing" if self.alive else "ended"
-
-
 class Store:
     """Use from one event loop. ``refresh`` first, then look; ``close`` at the end."""
 
@@ -132,6 +55,7 @@ class Store:
         directory: Path,
         bounds: Bounds | None = None,
         cache_bytes: int = 512 * 2**20,
+        disk_cache: DiskCache | None = None,
         clock: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -144,7 +68,7 @@ class Store:
         self.now_ns = now_ns
         self._clock = clock
         self._watcher = Watcher(directory, self.bounds.file_size, now_ns=now_ns)
-        self._pool = Pool(self.bounds)
+        self._pool = Pool(self.bounds, disk_cache)
         self._scanner = ThreadPoolExecutor(1, "plopi scan")
         self._scanned_at = float("-inf")
         self._scan: asyncio.Task[None] | None = None
@@ -154,6 +78,8 @@ class Store:
         self._due: dict[str, float] = {}
         """When to try a profile again that settles or grows."""
         self._summaries_running = 0
+        self._readings: list[Reading] = []
+        """Those that somebody waits for."""
         self._cache: OrderedDict[str, Parsed] = OrderedDict()
         self._cache_bytes = cache_bytes
         self._closed = False
@@ -197,13 +123,16 @@ class Store:
             return cached
         if entry.reason is not None and entry.reading is None:
             raise Pending(Progress("settling", 0, found.key.size))
-        reading = entry.reading or self._read(entry, "columns")
+        reading = self._wanted(entry)
         try:
             parsed = await asyncio.wait_for(asyncio.shield(reading.noted), patience)
+            if parsed is not None and parsed.profile is None:
+                reading = self._wanted(entry)
+                parsed = await asyncio.wait_for(asyncio.shield(reading.noted), patience)
         except TimeoutError:
             if cached is not None and entry.files and entry.is_part:
                 return cached  # a moment old, and the next one is on its way
-            raise Pending(reading.task.progress) from None
+            raise Pending(self._pool.progress(reading.task)) from None
         if parsed is not None:
             return parsed
         if not entry.files:
@@ -211,6 +140,16 @@ class Store:
         if not entry.is_broken:
             raise Pending(Progress("settling", 0, found.key.size))
         raise Unreadable(entry.reason or "it cannot be read")
+
+    def _wanted(self, entry: Entry) -> Reading:
+        """The reading that brings its columns, or a summary first if it is being read for that already."""
+        reading = entry.reading or entry.skimming
+        if reading is None:
+            reading = self._read(entry, "columns")
+        elif reading is entry.skimming:
+            self._pool.hurry(reading.task)
+        reading.wanted_at = self._clock()
+        return reading
 
     async def close(self) -> None:
         self._closed = True
@@ -231,6 +170,9 @@ class Store:
         finally:
             self._scanned_at = self._clock()
             self._scan = None
+        for reading in self._readings:
+            if self._clock() - reading.wanted_at > ABANDON_SECONDS:
+                self._pool.abandon(reading.task)
         self._feed()
 
     async def _note(self, changed: tuple[Found, ...], gone: tuple[str, ...], problem: str | None) -> None:
@@ -308,9 +250,10 @@ class Store:
             urgent=want == "columns",
             size=entry.found.key.size,
         )
-        reading = Reading(task, asyncio.ensure_future(self._follow(entry, task)))
+        reading = Reading(task, asyncio.ensure_future(self._follow(entry, task)), self._clock())
         if want == "columns":
             entry.reading = reading
+            self._readings.append(reading)
         else:
             entry.skimming = reading
             self._summaries_running += 1
@@ -327,25 +270,28 @@ class Store:
         except Unreadable as error:
             trouble = error
         if entry.reading is not None and entry.reading.task is task:
+            self._readings.remove(entry.reading)
             entry.reading = None
         if entry.skimming is not None and entry.skimming.task is task:
             entry.skimming = None
             self._summaries_running -= 1
         if entry.files:
-            self._keep(entry, key, parsed, trouble, self._clock() - began)
+            self._keep(entry, task, key, parsed, trouble, self._clock() - began)
         self._feed()
         return parsed
 
-    def _keep(self, entry: Entry, key: Key, parsed: Parsed | None, trouble: Unreadable | None, cost: float) -> None:
+    def _keep(self, entry: Entry, task: Task, key: Key, parsed: Parsed | None, trouble: Unreadable | None, cost: float) -> None:
         self.revision += 1
         if parsed is not None:
             entry.summary, entry.summary_key = parsed.summary, parsed.key
             entry.alive = self.processes.alive(parsed.summary.about) if entry.is_part else None
             entry.trouble, entry.trouble_key, entry.settling = None, None, False
             if parsed.profile is not None:
-                self._remember(entry.id, parsed)
+                self._remember(entry.id, parsed, wanted=task.urgent)
             if entry.is_part:
                 self._due[entry.id] = self._clock() + SUMMARY_FACTOR * cost
+        elif isinstance(trouble, Abandoned):
+            self._want_summary(entry)
         elif trouble is not None:
             age = (self.now_ns() - entry.found.key.mtime_ns) / 1e9
             entry.trouble, entry.trouble_key = str(trouble), key
@@ -355,37 +301,13 @@ class Store:
         if entry.found.key != key:  # it changed meanwhile, and that was left for now
             self._want_summary(entry)
 
-    def _remember(self, profile_id: str, parsed: Parsed) -> None:
+    def _remember(self, profile_id: str, parsed: Parsed, wanted: bool) -> None:
+        """Keep it in memory; what nobody has asked for drives nothing else out."""
+        used = sum(kept.size for kept in self._cache.values())
+        if not wanted and (used + parsed.size > self._cache_bytes or len(self._cache) >= MOST_CACHED):
+            return
+        used += parsed.size - (self._cache[profile_id].size if profile_id in self._cache else 0)
         self._cache[profile_id] = parsed
         self._cache.move_to_end(profile_id)
-        used = sum(kept.size for kept in self._cache.values())
         while len(self._cache) > 1 and (used > self._cache_bytes or len(self._cache) > MOST_CACHED):
             used -= self._cache.popitem(last=False)[1].size
-
-
-def stem_of(file_name: str) -> str:
-    """What a recording is called both while it grows and when it is finished; of other files, their name."""
-    for suffix in (PART_SUFFIX, _FINISHED_SUFFIX):
-        if file_name.endswith(suffix) and file_name != suffix:
-            return file_name[: -len(suffix)] + _FINISHED_SUFFIX
-    return file_name
-
-
-def id_of(file_name: str) -> str:
-    """Opaque, the same after a restart, and no path: requests name profiles by it."""
-    return hashlib.blake2b(os.fsencode(stem_of(file_name)), digest_size=8, person=b"plopi profile").hexdigest()
-
-
-def name_of(file_name: str) -> str:
-    return shown(stem_of(file_name).removesuffix(_FINISHED_SUFFIX))
-
-
-def shown(file_name: str) -> str:
-    """A file name as text that every encoder takes: what is no UTF-8 stands as ``\\xff``."""
-    return os.fsencode(file_name).decode("utf-8", "backslashreplace")
-
-
-def revision_of(key: Key) -> str:
-    """What a client holds against the next answer; tells nothing about the file."""
-    text = f"{key.device}.{key.inode}.{key.size}.{key.mtime_ns}".encode()
-    return hashlib.blake2b(text, digest_size=8, person=b"plopi revision").hexdigest()

@@ -15,8 +15,9 @@ from plopi.model import Profile
 from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
 from plopi.viewer.analysis.lenses import Lens, apply
+from plopi.viewer.entries import revision_of
 from plopi.viewer.readers.results import Parsed, Unreadable
-from plopi.viewer.store import Pending, Store, revision_of
+from plopi.viewer.store import Pending, Store
 
 KEPT_BYTES = 256 * 2**20
 MOST_KEPT = 64
@@ -126,7 +127,7 @@ def index_of(parsed: Parsed) -> Index:
     if parsed.profile is None:
         raise RuntimeError("a profile was asked for and only its summary read")
     if "index" not in parsed.memo:
-        parsed.memo["index"] = index(parsed.profile)
+        parsed.memo["index"] = index(parsed.profile, parsed.prepared or None)
     found: Index = parsed.memo["index"]
     return found
 

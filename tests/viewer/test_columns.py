@@ -55,7 +55,7 @@ def encoded(profile: Profile, **summary: Any) -> bytes:
 
 
 def decoded(data: bytes) -> Profile:
-    return columns.decode(memoryview(data))[0]
+    return columns.decode(memoryview(data)).profile
 
 
 def as_lists(value: Any) -> Any:
@@ -75,7 +75,7 @@ def test_what_goes_in_comes_out(profile: Profile) -> None:
 
 
 def test_the_summary_comes_out_too() -> None:
-    assert columns.decode(memoryview(encoded(sampled(), answer=42)))[1] == {"answer": 42}
+    assert columns.decode(memoryview(encoded(sampled(), answer=42))).fields == {"answer": 42}
 
 
 def test_columns_are_read_only_views_at_aligned_places() -> None:
@@ -170,7 +170,7 @@ HEADS = {
     "no sample type": lambda head: head.__setitem__("sample_types", []),
     "a pid that is a text": lambda head: head["about"].__setitem__("pid", "7"),
     "a note that is none": lambda head: head["about"].__setitem__("notes", [7]),
-    "no summary": lambda head: head.pop("summary"),
+    "no fields": lambda head: head.pop("fields"),
 }
 
 
@@ -206,14 +206,14 @@ def large() -> Profile:
 
 
 def handed_over(profile: Profile) -> tuple[int, memoryview]:
-    fd = worker._pack(profile, {})
+    fd = worker._pack(profile, {}, {})
     return fd, open_columns(fd, 2**30)
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory files here")
 def test_what_a_worker_hands_over_cannot_be_changed_any_more() -> None:
     fd, content = handed_over(large())
-    assert as_lists(columns.decode(content)[0].stacks) == as_lists(large().stacks)
+    assert as_lists(columns.decode(content).profile.stacks) == as_lists(large().stacks)
     assert isinstance(content.obj, mmap.mmap)
     for change in (lambda: os.pwrite(fd, b"x", 0), lambda: os.ftruncate(fd, 0), lambda: os.ftruncate(fd, 2**24)):
         with pytest.raises(PermissionError):
@@ -237,7 +237,7 @@ def test_systems_without_memory_files_use_a_file_that_has_no_name(monkeypatch: p
     fd, content = handed_over(sampled())
     assert os.fstat(fd).st_nlink == 0
     os.close(fd)
-    assert as_lists(columns.decode(content)[0]) == as_lists(sampled())
+    assert as_lists(columns.decode(content).profile) == as_lists(sampled())
 
 
 def test_an_answer_that_is_empty_or_too_large_is_refused(tmp_path: Path) -> None:

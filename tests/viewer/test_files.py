@@ -124,7 +124,7 @@ def test_whoever_does_not_wait_is_told_how_far_it_has_come(
     answer = client.ask(f"api/profiles/{profile_id}/graph")
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "1"
-    assert set(answer.json["pending"]) == {"stage", "done", "size"}
+    assert set(answer.json["pending"]) == {"stage", "done", "size", "ahead"}
     assert answer.json["pending"]["size"] == path.stat().st_size
     assert client.view(profile_id).json["total"] == 20_000
 
@@ -367,7 +367,7 @@ def test_the_workers_are_confined(tmp_path: Path) -> None:
     def confined(pid: int) -> bool:
         """Or not yet: it is while it starts."""
         status, limits = Path(f"/proc/{pid}/status").read_text(), Path(f"/proc/{pid}/limits").read_text()
-        wanted = ("Max address space         2147483648", "Max core file size        0", "Max open files            32")
+        wanted = ("Max address space         4294967296", "Max core file size        0", "Max open files            32")
         return "NoNewPrivs:\t1" in status and all(limit in limits for limit in wanted)
 
     with viewer(tmp_path) as running:

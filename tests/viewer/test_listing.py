@@ -9,10 +9,10 @@ import pytest
 
 from plopi.errors import UsageError
 from plopi.model import About
+from plopi.viewer.entries import Entry, id_of, name_of, stem_of
 from plopi.viewer.listing import Question, row, select
 from plopi.viewer.processes import Processes, Vital
 from plopi.viewer.readers.results import Key, Summary, Unreadable
-from plopi.viewer.store import Entry, id_of, name_of, stem_of
 from plopi.viewer.watch import Found, Watcher
 
 NOW = 10**18

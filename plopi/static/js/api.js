@@ -7,7 +7,7 @@ const VERSION = 1;
 export class ApiError extends Error {
   /**
    * @param status HTTP status, 0 where no answer came
-   * @param pending {stage, done, size} while the server still reads the file (status 503)
+   * @param pending {stage, done, size, ahead} while the server still reads the file (status 503)
    */
   constructor(message, status, pending = null) {
     super(message);

@@ -8,11 +8,11 @@ from typing import Any
 import plopi
 from plopi.viewer import payloads
 from plopi.viewer.analysis import Index
+from plopi.viewer.entries import Entry, shown
 from plopi.viewer.handlers.base import PATIENCE, Base, etag_of
 from plopi.viewer.listing import Question, detail, row, select
 from plopi.viewer.processes import Vital
 from plopi.viewer.security import Refused
-from plopi.viewer.store import Entry, shown
 from plopi.viewer.subjects import Subject, load
 from plopi.viewer.view import View, lens_of, subject_of
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tornado import httputil, web
 
-from plopi.errors import Unanswerable, UsageError
+from plopi.errors import FormatError, Unanswerable, UsageError
 from plopi.viewer.config import Config
 from plopi.viewer.readers.results import Unreadable
 from plopi.viewer.security import HEADERS, Hosts, RateLimit, Refused, check_fetch_site
@@ -191,10 +191,10 @@ def describe(error: BaseException | None, status: int) -> tuple[int, dict[str, A
         return error.status, _message(str(error))
     if isinstance(error, Pending):
         progress = error.progress
-        pending = {"stage": progress.stage, "done": progress.done, "size": progress.size}
+        pending = {"stage": progress.stage, "done": progress.done, "size": progress.size, "ahead": progress.ahead}
         which = error.name if isinstance(error, MemberPending) else "The profile"
         return 503, {**_message(f"{which} is still being read; ask again in a moment."), "pending": pending}
-    if isinstance(error, Unreadable):
+    if isinstance(error, (Unreadable, FormatError)):
         return 422, _message(f"This file cannot be shown: {error}.")
     if isinstance(error, UsageError):
         return 400, _message(str(error))

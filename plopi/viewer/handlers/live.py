@@ -9,9 +9,10 @@ from typing import Any
 
 from tornado import websocket
 
+from plopi.viewer.entries import revision_of
 from plopi.viewer.handlers.base import Base, Services, log, to_json
 from plopi.viewer.security import Refused
-from plopi.viewer.store import Store, revision_of
+from plopi.viewer.store import Store
 
 MOST_CLIENTS = 200
 TICK_SECONDS = 0.5

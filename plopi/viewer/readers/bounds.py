@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Bounds:
     """What a worker may use, and how many there are. Sizes in bytes; ``output``: of the columns it hands back."""
 
-    file_size: int = 256 * 2**20
-    memory: int = 2 * 2**30
+    file_size: int = 512 * 2**20
+    memory: int = 4 * 2**30
     output: int = 2 * 2**30
-    cpu_seconds: int = 30
-    wall_seconds: float = 120.0
+    cpu_seconds: int = 90
+    wall_seconds: float = 240.0
     files_per_worker: int = 100
     workers: int = 2

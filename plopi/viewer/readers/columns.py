@@ -2,9 +2,11 @@
 
 A container is ``MAGIC``, the length of the head (8 bytes, little-endian), the head (JSON), then raw little-endian arrays, each
 beginning at a multiple of 64 bytes. The head names every array with its type, offset and length, and holds all that is not a
-column. Strings are one blob of UTF-8 with an array of ``n + 1`` offsets.
+column. Strings are one blob of UTF-8 with an array of ``n + 1`` offsets. What analysis has worked out of the profile beforehand
+(``prepared``) stands among the arrays.
 
-``encode`` runs in the worker. ``decode`` runs in the server and trusts nothing: the file may have taken the worker over.
+``encode`` runs in the worker. ``decode`` runs in the server and trusts nothing: the file may have taken the worker over. It looks
+at columns in pieces, so that it needs hardly any memory of its own and other threads get their turn.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
@@ -33,14 +36,17 @@ from plopi.model import (
     Windows,
 )
 
-MAGIC = b"plopi columns 1\n"
+MAGIC = b"plopi columns 2\n"
 ALIGNMENT = 64
 MAX_HEAD = 4 * 2**20
 MAX_TOTAL = 2.0**63
 """Sums of weights stay below this, so that no aggregate can overflow 64 bits."""
 
 Array: TypeAlias = NDArray[Any]
-_DTYPES: dict[str, np.dtype[Any]] = {"<i4": np.dtype("<i4"), "<i8": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(name) for name in ("<i4", "<i8", "|u1")}
+_PREPARED = "prepared."
+_PIECE = 1 << 18
+"""Rows that are looked at together."""
 _TABLES: dict[str, type[Any]] = {
     "functions": Functions,
     "locations": Locations,
@@ -50,38 +56,47 @@ _TABLES: dict[str, type[Any]] = {
 }
 
 
-def encode(profile: Profile, summary: Mapping[str, Any], out: BinaryIO) -> int:
-    """Write ``profile`` and its ``summary`` (JSON) to ``out``; returns the bytes written."""
-    arrays = dict(_arrays(profile))
+@dataclass(frozen=True)
+class Content:
+    """What is in a container: ``fields`` are what the worker said of the profile besides (JSON)."""
+
+    profile: Profile
+    fields: dict[str, Any]
+    prepared: dict[str, Array]
+
+
+def encode(profile: Profile, fields: Mapping[str, Any], out: BinaryIO, prepared: Mapping[str, Array] | None = None) -> int:
+    """Write ``profile``, ``fields`` (JSON) and ``prepared`` (arrays of whole numbers) to ``out``; returns the bytes written."""
+    arrays: dict[str, tuple[Column | Array, np.dtype[Any]]] = dict(_arrays(profile))
+    arrays.update((_PREPARED + name, (array, _narrowest(array))) for name, array in (prepared or {}).items())
     strings = packed(profile.strings)
-    arrays["strings.offsets"] = strings.offsets
-    blob = strings.blob
+    arrays["strings.offsets"] = (strings.offsets, _WIDE)
     head: dict[str, Any] = {
         "shape": profile.shape,
         "sample_types": [[kind.name, kind.unit] for kind in profile.sample_types],
         "about": _about_json(profile.about),
-        "summary": dict(summary),
+        "fields": dict(fields),
         "calls": profile.calls is not None,
-        "blob": [0, len(blob)],
+        "blob": [0, len(strings.blob)],
         "arrays": {},
     }
     room = _aligned(len(MAGIC) + 8 + _head_room(head, arrays))
     at = room
-    for name, array in arrays.items():
-        head["arrays"][name] = [array.dtype.str, at, len(array)]
-        at = _aligned(at + array.nbytes)
-    head["blob"] = [at, len(blob)]
+    for name, (values, kind) in arrays.items():
+        head["arrays"][name] = [kind.str, at, len(values)]
+        at = _aligned(at + len(values) * kind.itemsize)
+    head["blob"] = [at, len(strings.blob)]
     raw = json.dumps(head).encode("ascii")
     written = _put(out, MAGIC + len(raw).to_bytes(8, "little") + raw, room)
-    for name, array in arrays.items():
-        del name
-        written += _put(out, np.ascontiguousarray(array).view(np.uint8).data, _aligned(array.nbytes))
-    out.write(blob)
-    return written + len(blob)
+    for values, kind in arrays.values():
+        array = np.ascontiguousarray(values, dtype=kind)
+        written += _put(out, array.view(np.uint8).data, _aligned(array.nbytes))
+    out.write(strings.blob)
+    return written + len(strings.blob)
 
 
-def decode(buffer: memoryview) -> tuple[Profile, dict[str, Any]]:
-    """The profile in ``buffer`` (viewed, not copied) and its summary. FormatError if anything in it contradicts the rest."""
+def decode(buffer: memoryview) -> Content:
+    """What is in ``buffer``: viewed, not copied. FormatError if anything in it contradicts the rest."""
     head = read_head(buffer)
     arrays = {name: _view(buffer, name, entry) for name, entry in _mapping(head, "arrays").items()}
     try:
@@ -89,7 +104,13 @@ def decode(buffer: memoryview) -> tuple[Profile, dict[str, Any]]:
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"the reader's answer lacks or misstates {error}; please report this file") from None
     check(profile)
-    return profile, _mapping(head, "summary")
+    prepared = {name.removeprefix(_PREPARED): array for name, array in arrays.items() if name.startswith(_PREPARED)}
+    return Content(profile, fields_of(head), prepared)
+
+
+def fields_of(head: Mapping[str, Any]) -> dict[str, Any]:
+    """What the worker said of the profile besides."""
+    return _mapping(head, "fields")
 
 
 def read_head(buffer: memoryview) -> dict[str, Any]:
@@ -136,7 +157,7 @@ def check(profile: Profile) -> None:
     _within(functions.file, 0, strings, "function file")
     _within(profile.locations.function, 0, len(functions), "location")
     _within(stacks.location, 0, len(profile.locations), "stack location")
-    _within(stacks.parent, -1, np.arange(len(stacks)), "stack parent")
+    _parents_first(stacks.parent)
     _within(profile.threads.name, 0, strings, "thread name")
     samples = profile.samples
     _same_length(samples.stack, samples.thread, samples.window, *samples.weights)
@@ -200,8 +221,9 @@ def _strings(buffer: memoryview, head: Mapping[str, Any], arrays: Mapping[str, A
     at, length = (int(number) for number in head["blob"])
     if not 0 <= at <= at + length <= len(buffer) or len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != length:
         raise FormatError("the reader's answer has strings outside itself")
-    if np.any(np.diff(offsets) < 0):
-        raise FormatError("the reader's answer has strings that overlap")
+    for start, piece in _pieces(offsets):
+        if np.any(piece[1:] < piece[:-1]) or (start and piece[0] < offsets[start - 1]):
+            raise FormatError("the reader's answer has strings that overlap")
     return Strings(buffer[at : at + length], offsets)
 
 
@@ -217,34 +239,44 @@ def _view(buffer: memoryview, name: str, entry: Any) -> Array:
     return array
 
 
-def _arrays(profile: Profile) -> Iterator[tuple[str, Array]]:
-    for name in _TABLES:
+_NARROW, _WIDE = _DTYPES["<i4"], _DTYPES["<i8"]
+
+
+def _arrays(profile: Profile) -> Iterator[tuple[str, tuple[Column, np.dtype[Any]]]]:
+    """Every column by its name, and how wide it is written."""
+    for name in (*_TABLES, *(("calls",) if profile.calls is not None else ())):
         table = getattr(profile, name)
         for field in dataclasses.fields(table):
-            yield f"{name}.{field.name}", _compact(getattr(table, field.name))
-    yield "samples.stack", _compact(profile.samples.stack)
-    yield "samples.thread", _compact(profile.samples.thread)
-    yield "samples.window", _compact(profile.samples.window)
-    for i, weights in enumerate(profile.samples.weights):
-        yield f"samples.weights.{i}", np.asarray(weights, dtype="<i8")
-    if profile.calls is not None:
-        for field in dataclasses.fields(Calls):
-            yield f"calls.{field.name}", np.asarray(getattr(profile.calls, field.name), dtype="<i8")
+            values = getattr(table, field.name)
+            yield f"{name}.{field.name}", (values, _WIDE if field.name in _WEIGHTS else _narrowest(values))
+    samples = profile.samples
+    for name, values in (("stack", samples.stack), ("thread", samples.thread), ("window", samples.window)):
+        yield f"samples.{name}", (values, _narrowest(values))
+    for i, weights in enumerate(samples.weights):
+        yield f"samples.weights.{i}", (weights, _WIDE)
 
 
-def _compact(column: Column) -> Array:
+_WEIGHTS = frozenset(("self", "cum", "edge_self", "edge_cum"))
+"""Columns of calls that analysis computes with: it wants 64 bits, whatever they hold."""
+
+
+def _narrowest(values: Column | Array) -> np.dtype[Any]:
     """Ids and lines fit 32 bits nearly always, and half the bytes make everything after faster."""
-    wide = np.asarray(column, dtype="<i8")
-    if len(wide) and (wide.max() >= 2**31 or wide.min() < -(2**31)):
-        return wide
-    return wide.astype("<i4")
+    array = np.asarray(values)
+    if array.dtype.kind not in "iub" or array.dtype == np.uint64:
+        raise TypeError(f"a column of {array.dtype}")
+    if array.dtype.itemsize == 1 and array.dtype.kind in "ub":
+        return _DTYPES["|u1"]
+    if array.dtype.itemsize <= 4 and array.dtype.kind == "i":
+        return _NARROW
+    return _NARROW if not len(array) or (array.max() < 2**31 and array.min() >= -(2**31)) else _WIDE
 
 
 def _about_json(about: About) -> dict[str, Any]:
     return dataclasses.asdict(about)
 
 
-def _head_room(head: dict[str, Any], arrays: Mapping[str, Array]) -> int:
+def _head_room(head: dict[str, Any], arrays: Mapping[str, Any]) -> int:
     """Bytes that the head may take once offsets (at most 15 digits each) are filled in."""
     return len(json.dumps(head)) + sum(len(name) + 60 for name in arrays) + 64
 
@@ -271,16 +303,29 @@ def _same_length(*columns: Column) -> None:
         raise FormatError(f"columns of one table differ in length: {[len(column) for column in columns]}")
 
 
-def _within(column: Column, low: int, high: int | Array, what: str) -> None:
+def _pieces(column: Column | Array) -> Iterator[tuple[int, Array]]:
     array = np.asarray(column)
-    bad = (array < low) | (array >= high)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise FormatError(f"row {row} has {what} {int(array[row])}, which does not exist")
+    for at in range(0, len(array), _PIECE):
+        yield at, array[at : at + _PIECE]
+
+
+def _within(column: Column, low: int, high: int, what: str) -> None:
+    for at, piece in _pieces(column):
+        if piece.min() < low or piece.max() >= high:
+            row = int(np.argmax((piece < low) | (piece >= high)))
+            raise FormatError(f"row {at + row} has {what} {int(piece[row])}, which does not exist")
+
+
+def _parents_first(parents: Column) -> None:
+    for at, piece in _pieces(parents):
+        bad = (piece < -1) | (piece >= np.arange(at, at + len(piece), dtype=piece.dtype))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise FormatError(f"row {at + row} has stack parent {int(piece[row])}, which does not exist")
 
 
 def _summable(weights: Column) -> None:
-    if float(np.abs(np.asarray(weights, dtype=np.float64)).sum()) >= MAX_TOTAL:
+    if sum(float(np.abs(piece.astype(np.float64)).sum()) for _, piece in _pieces(weights)) >= MAX_TOTAL:
         raise FormatError("weights add up to more than 64 bits can hold")
 
 

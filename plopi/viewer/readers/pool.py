@@ -1,4 +1,7 @@
-"""A few worker processes and a queue in front of them: what a user waits for goes before what fills the index."""
+"""A few worker processes and a queue in front of them: what a user waits for goes before what fills the index.
+
+What is kept on disk is looked for first, by threads of their own: that takes no worker and no place in the queue.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from dataclasses import replace
 
 from plopi.errors import FormatError
+from plopi.viewer.readers import columns
 from plopi.viewer.readers.bounds import Bounds
-from plopi.viewer.readers.process import Job, Process, Want, WorkerDied
-from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable
+from plopi.viewer.readers.disk_cache import DiskCache, identity_of
+from plopi.viewer.readers.process import Answer, Job, Process, Want, WorkerDied, parsed_from
+from plopi.viewer.readers.results import SLOW_SECONDS, Key, Parsed, Progress, Unreadable, summary_from
 from plopi.viewer.watch import key_of
 
 Opener = Callable[[], tuple[int, Key]]
@@ -35,16 +42,28 @@ class Task:
         self.urgent = urgent
         self.future: Future[Parsed] = Future()
         self.progress = Progress("queued", 0, size)
+        self.worker: int | None = None
+        """Number of the worker that reads it now."""
 
     def report(self, progress: Progress) -> None:
         self.progress = progress
 
 
+class Abandoned(Unreadable):
+    """It was not read, because nobody waited for it any more."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody waited for it any more", lasting=False)
+
+
 class Pool:
     """Threads that each drive one worker process. ``submit`` from any thread; ``close`` ends all of it."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, cache: DiskCache | None = None) -> None:
         self._bounds = bounds
+        self._cache = cache
+        self._finders = ThreadPoolExecutor(2, "plopi cache")
+        self._keeper = ThreadPoolExecutor(1, "plopi cache writer")
         self._changed = threading.Condition()
         self._urgent: deque[Task] = deque()
         self._patient: deque[Task] = deque()
@@ -60,16 +79,67 @@ class Pool:
 
     def submit(self, task: Task) -> None:
         with self._changed:
-            if self._closed:
-                task.future.set_exception(Unreadable("the viewer is shutting down", lasting=False))
+            if not self._closed:
+                if self._cache is None or task.grows:
+                    self._enqueue(task)
+                else:
+                    self._finders.submit(self._look_up, self._cache, task)
                 return
-            (self._urgent if task.urgent else self._patient).append(task)
-            self._changed.notify()
+        task.future.set_exception(Unreadable("the viewer is shutting down", lasting=False))
+
+    def hurry(self, task: Task) -> None:
+        """Somebody waits for it now, and wants to see it."""
+        with self._changed:
+            if task.urgent or task.worker is not None:
+                return
+            task.urgent, task.want = True, "columns"
+            if task in self._patient:
+                self._patient.remove(task)
+                self._enqueue(task)
+
+    def abandon(self, task: Task) -> None:
+        """Nobody waits for it any more. What is being read is read to its end, unless somebody waits for the worker."""
+        with self._changed:
+            if task in self._urgent:
+                self._urgent.remove(task)
+            elif task.worker is None or not self._urgent:
+                return
+            else:
+                self._processes[task.worker].interrupt()
+        with contextlib.suppress(InvalidStateError):
+            task.future.set_exception(Abandoned())
+
+    def progress(self, task: Task) -> Progress:
+        """How far it is, or how many come before it."""
+        with self._changed:
+            queue = self._urgent if task.urgent else self._patient
+            if task not in queue:
+                return task.progress
+            ahead = queue.index(task) + (0 if task.urgent else len(self._urgent))
+        return replace(task.progress, ahead=ahead)
 
     def pids(self) -> list[int]:
         """Process ids of the workers that run now."""
         with self._changed:
             return [process.pid for process in self._processes.values()]
+
+    def _enqueue(self, task: Task) -> None:
+        (self._urgent if task.urgent else self._patient).append(task)
+        self._changed.notify_all()
+
+    def _look_up(self, cache: DiskCache, task: Task) -> None:
+        """Give the task what is kept on disk, or its place in the queue."""
+        parsed = None
+        with contextlib.suppress(Exception):  # whatever it is, reading the file says it better
+            parsed = _kept(cache, task)
+        if parsed is not None:
+            task.future.set_result(parsed)
+            return
+        with self._changed:
+            if not self._closed:
+                self._enqueue(task)
+                return
+        task.future.set_exception(Unreadable("the viewer is shutting down", lasting=False))
 
     def close(self) -> None:
         """Drop what waits, kill what runs, and wait for the threads."""
@@ -85,36 +155,49 @@ class Pool:
             task.future.set_exception(Unreadable("the viewer is shutting down", lasting=False))
         for thread in self._threads:
             thread.join(5)
+        self._finders.shutdown(cancel_futures=True)
+        self._keeper.shutdown(cancel_futures=True)
 
-    def _take(self) -> Task | None:
+    def _take(self, number: int) -> Task | None:
         """The next task; one worker is always left for tasks that somebody waits for."""
         with self._changed:
             while not self._closed:
+                task = None
                 if self._urgent:
-                    return self._urgent.popleft()
-                if self._patient and self._patient_running < max(1, self._bounds.workers - 1):
+                    task = self._urgent.popleft()
+                elif self._patient and self._patient_running < max(1, self._bounds.workers - 1):
                     self._patient_running += 1
-                    return self._patient.popleft()
+                    task = self._patient.popleft()
+                if task is not None:
+                    task.worker = number
+                    return task
                 self._changed.wait()
         return None
 
     def _serve(self, number: int) -> None:
         with contextlib.suppress(Exception):  # the first task says why
             self._renew(number)
-        while (task := self._take()) is not None:
+        while (task := self._take(number)) is not None:
+            patient = not task.urgent
+            outcome: Parsed | Exception
             try:
-                task.future.set_result(self._read(number, task))
+                outcome = self._read(number, task)
             except Unreadable as error:
-                task.future.set_exception(error)
+                outcome = error
             except FormatError as error:
-                task.future.set_exception(Unreadable(str(error)))
+                outcome = Unreadable(str(error))
             except Exception as error:  # nothing that a file does may end this thread
-                task.future.set_exception(Unreadable(f"it could not be read ({type(error).__name__}: {error})", lasting=False))
-            finally:
-                if not task.urgent:
-                    with self._changed:
-                        self._patient_running -= 1
-                        self._changed.notify()
+                outcome = Unreadable(f"it could not be read ({type(error).__name__}: {error})", lasting=False)
+            with self._changed:
+                task.worker = None
+                if patient:
+                    self._patient_running -= 1
+                    self._changed.notify_all()
+            with contextlib.suppress(InvalidStateError):  # it was abandoned meanwhile
+                if isinstance(outcome, Parsed):
+                    task.future.set_result(outcome)
+                else:
+                    task.future.set_exception(outcome)
         self._drop(number)
 
     def _read(self, number: int, task: Task) -> Parsed:
@@ -123,19 +206,31 @@ class Pool:
             fd, key = task.opener()
             try:
                 task.report(Progress("queued", 0, key.size))
-                parsed = self._attempt(number, task, fd, key)
+                identity, began = self._identity(fd, task), time.monotonic()
+                answer = self._attempt(number, task, fd, key)
                 after = key_of(os.fstat(fd))
             except WorkerDied as death:
-                if last or death.timed_out or death.by != signal.SIGKILL or self._closed:
+                if last or task.future.done() or death.timed_out or death.by != signal.SIGKILL or self._closed:
                     raise Unreadable(self._cause(death)) from None
                 continue
             finally:
                 os.close(fd)
+            if after == key and identity is not None and answer.content is not None:
+                self._keep(identity, answer.content, time.monotonic() - began)
             if after == key or (task.grows and after.size >= key.size):
-                return parsed
+                return answer.parsed
         raise Unreadable("it keeps changing while it is read", lasting=False)
 
-    def _attempt(self, number: int, task: Task, fd: int, key: Key) -> Parsed:
+    def _identity(self, fd: int, task: Task) -> str | None:
+        return None if self._cache is None or task.grows else identity_of(fd, time.time_ns())
+
+    def _keep(self, identity: str, content: memoryview, seconds: float) -> None:
+        """On disk, if reading it took long; written by a thread that nobody waits for."""
+        if self._cache is not None and seconds >= SLOW_SECONDS:
+            with contextlib.suppress(RuntimeError):  # shutting down
+                self._keeper.submit(self._cache.keep, identity, content)
+
+    def _attempt(self, number: int, task: Task, fd: int, key: Key) -> Answer:
         process = self._processes.get(number)
         if process is None or process.spent:
             process = self._renew(number)
@@ -163,3 +258,22 @@ class Pool:
             name = signal.Signals(death.by).name if death.by in set(signal.Signals) else f"signal {death.by}"
             return f"the reader was killed by {name} while it read this file"
         return "the reader ended without an answer while it read this file"
+
+
+def _kept(cache: DiskCache, task: Task) -> Parsed | None:
+    """What the cache has of the file as it is now; what of it is no good is removed."""
+    fd, key = task.opener()
+    try:
+        identity = identity_of(fd, time.time_ns())
+    finally:
+        os.close(fd)
+    content = cache.find(identity) if identity is not None else None
+    if identity is None or content is None:
+        return None
+    try:
+        if task.want == "summary":
+            return Parsed(key, summary_from(columns.fields_of(columns.read_head(content))), None, 0)
+        return parsed_from(key, content)
+    except Exception:
+        cache.drop(identity)
+        raise

@@ -54,6 +54,14 @@ class Job:
     size: int
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a worker made of a file, and the container it came in, if there was one."""
+
+    parsed: Parsed
+    content: memoryview | None
+
+
 class Process:
     """A worker. Blocking, for one thread at a time."""
 
@@ -91,7 +99,7 @@ class Process:
     def pid(self) -> int:
         return self._child.pid
 
-    def read(self, job: Job, fd: int, key: Key, report: Callable[[Progress], None]) -> Parsed:
+    def read(self, job: Job, fd: int, key: Key, report: Callable[[Progress], None]) -> Answer:
         """Have ``fd`` read. FormatError or Unreadable say what is wrong with the file, WorkerDied that nobody can."""
         self.files += 1
         deadline = time.monotonic() + self._bounds.wall_seconds
@@ -125,20 +133,19 @@ class Process:
         self._sock.close()
         self._complaints.close()
 
-    def _result(self, job: Job, key: Key, answer: dict[str, Any], columns_fd: int | None) -> Parsed:
+    def _result(self, job: Job, key: Key, answer: dict[str, Any], columns_fd: int | None) -> Answer:
         error = answer.get("error")
         if isinstance(error, dict):
             raise self._refusal(error)
         done = answer.get("done")
-        if not isinstance(done, dict) or (job.want == "columns") != (columns_fd is not None):
+        if not isinstance(done, dict) or (job.want == "columns" and columns_fd is None):
             self.spent = True
             raise FormatError("the reader gave no answer that makes sense; please report this file")
         self.spent = self.spent or bool(done.get("retire")) or self.files >= self._bounds.files_per_worker
-        summary = summary_from(done)
         if columns_fd is None:
-            return Parsed(key, summary, None, 0)
+            return Answer(Parsed(key, summary_from(done), None, 0), None)
         content = open_columns(columns_fd, self._bounds.output)
-        return Parsed(key, summary, columns.decode(content)[0], len(content))
+        return Answer(parsed_from(key, content, done), content)
 
     def _refusal(self, error: dict[str, Any]) -> Exception:
         kind, message = error.get("kind"), str(error.get("message"))[:2000]
@@ -176,6 +183,12 @@ class Process:
             self.kill()
             status = 0
         return WorkerDied(-status if status < 0 else None)
+
+
+def parsed_from(key: Key, content: memoryview, fields: dict[str, Any] | None = None) -> Parsed:
+    """A container as a Parsed, checked; ``fields``: what was said of it, if not what it says itself."""
+    found = columns.decode(content)
+    return Parsed(key, summary_from(fields or found.fields), found.profile, len(content), found.prepared)
 
 
 def open_columns(fd: int, limit: int) -> memoryview:

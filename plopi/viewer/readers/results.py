@@ -8,10 +8,12 @@ from typing import Any
 
 from plopi.errors import FormatError, PlopiError
 from plopi.model import About, Profile
-from plopi.viewer.readers.columns import about_from
+from plopi.viewer.readers.columns import Array, about_from
 
 MAX_TEXT = 4096
 """Characters of any one text that the index keeps of a file."""
+SLOW_SECONDS = 0.2
+"""CPU time from which on a profile's columns are worth keeping, even if only its summary was wanted."""
 MAX_THREADS = 1000
 MAX_TYPES = 64
 MAX_NOTES = 100
@@ -50,23 +52,32 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A file's content at ``key``; ``profile`` is None where only the summary was wanted. ``size``: bytes of its columns."""
+    """A file's content at ``key``; ``profile`` is None where only the summary was wanted. ``size``: bytes of its columns.
+
+    ``prepared``: what analysis worked out of the profile beforehand, in the worker.
+    """
 
     key: Key
     summary: Summary
     profile: Profile | None
     size: int
+    prepared: Mapping[str, Array] = field(default_factory=dict, compare=False, repr=False)
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """Room for what views work out once for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a file has been read; ``done`` of ``size`` bytes in stage "reading"."""
+    """How far a file has been read: ``done`` of the ``size`` bytes of a stage; ``ahead``: files that come first, while queued."""
 
     stage: str = "queued"
     done: int = 0
     size: int = 0
+    ahead: int = 0
+
+
+STAGES = ("reading", "unpacking", "parsing", "preparing", "packing")
+"""What a worker goes through, in this order."""
 
 
 def summary_from(answer: Mapping[str, Any]) -> Summary:
@@ -95,7 +106,7 @@ def progress_from(fields: Any) -> Progress:
         return Progress("reading")
     done, size = (value if type(value) is int and value >= 0 else 0 for value in (fields.get("done"), fields.get("size")))
     stage = fields.get("stage")
-    return Progress(stage if stage in ("reading", "unpacking", "parsing", "packing") else "reading", done, size)
+    return Progress(stage if stage in STAGES else "reading", done, size)
 
 
 def _short(about: About) -> About:

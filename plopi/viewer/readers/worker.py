@@ -4,7 +4,7 @@ Started by ``pool`` as ``python -I -S -c BOOTSTRAP FD OPTIONS``; speaks ``wire``
 
 * in:  ``{"want": "columns" | "summary", "name", "size", "max_size", "cpu_seconds"}`` and the file's descriptor;
 * out: any number of ``{"progress": {"stage", "done", "size"}}``, then one of
-  ``{"done": {"format", "summary", "about", "retire"}}`` (with a descriptor of the columns, if wanted) and
+  ``{"done": {"format", "summary", "about", "retire"}}`` (with a descriptor of the columns, if wanted or slow to make) and
   ``{"error": {"kind": "format" | "memory" | "bug", "message"}}``.
 """
 
@@ -14,28 +14,30 @@ import contextlib
 import dataclasses
 import gc
 import importlib
+import io
 import json
 import os
 import resource
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+import time
 from typing import Any
 
 from plopi import formats
 from plopi.errors import FormatError
+from plopi.formats.progress import Report
 from plopi.formats.unwrap import unwrapped
 from plopi.model import Profile
 from plopi.viewer import payloads
+from plopi.viewer.analysis import prepare
 from plopi.viewer.readers import columns, sandbox, wire
-from plopi.viewer.readers.results import MAX_THREADS
+from plopi.viewer.readers.results import MAX_THREADS, SLOW_SECONDS
 
 _CHUNK = 4 * 2**20
 _RETIRE_AT_KIB = 512 * 1024
 """A worker that has needed this much memory is not kept: what it freed may never go back to the system."""
-
-Report = Callable[[str, int, int], None]
+_REPORT_SECONDS = 0.05
 
 
 def main(fd: int, options: dict[str, Any]) -> None:
@@ -60,12 +62,9 @@ def main(fd: int, options: dict[str, Any]) -> None:
 
 
 def _answer(sock: socket.socket, job: dict[str, Any], file: int) -> None:
-    def report(stage: str, done: int, size: int) -> None:
-        wire.send(sock, {"progress": {"stage": stage, "done": done, "size": size}})
-
     try:
         sandbox.limit_cpu(job["cpu_seconds"])
-        done, out = _read(job, file, report)
+        done, out = _read(job, file, _reporter(sock))
     except FormatError as error:
         _refuse(sock, "format", str(error))
     except MemoryError:
@@ -80,20 +79,32 @@ def _answer(sock: socket.socket, job: dict[str, Any], file: int) -> None:
         os.close(file)
 
 
+def _reporter(sock: socket.socket) -> Report:
+    """Tells the server how far it is, each stage at once and then every now and then."""
+    last: tuple[str, float] = ("", 0.0)
+
+    def report(stage: str, done: int, size: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if stage != last[0] or now - last[1] >= _REPORT_SECONDS:
+            last = (stage, now)
+            wire.send(sock, {"progress": {"stage": stage, "done": done, "size": size}})
+
+    return report
+
+
 def _refuse(sock: socket.socket, kind: str, message: str) -> None:
     wire.send(sock, {"error": {"kind": kind, "message": message[:2000]}})
 
 
 def _read(job: dict[str, Any], file: int, report: Report) -> tuple[dict[str, Any], int | None]:
-    size = job["size"]
-    data = _load(file, size, report)
-    report("unpacking" if data.startswith(b"\x1f\x8b") else "parsing", size, size)
+    size, began = job["size"], time.process_time()
     limits = formats.Limits(file_bytes=job["max_size"])
-    content = unwrapped(data, limits)
-    del data
-    report("parsing", size, size)
+    content = unwrapped(_load(file, size, report), limits, report)
     format_name = formats.sniff(content[: formats.HEAD_BYTES], job["name"])
-    profile: Profile = importlib.import_module(formats.FORMATS[format_name]).read(content, limits)
+    profile: Profile = importlib.import_module(formats.FORMATS[format_name]).read(content, limits, report)
+    size = len(content)
+    del content
     summary = {
         **payloads.summary(profile),
         "functions": len(profile.functions),
@@ -105,31 +116,32 @@ def _read(job: dict[str, Any], file: int, report: Report) -> tuple[dict[str, Any
         "about": dataclasses.asdict(profile.about),
         "retire": _peak_kib() > _RETIRE_AT_KIB,
     }
-    if job["want"] != "columns":
+    if job["want"] != "columns" and time.process_time() - began < SLOW_SECONDS:
         return done, None
-    report("packing", size, size)
-    return done, _pack(profile, summary)
+    report("preparing", 0, size)
+    prepared = prepare(profile)
+    report("packing", 0, size)
+    return done, _pack(profile, done, prepared)
 
 
 def _load(file: int, size: int, report: Report) -> bytes:
     """The first ``size`` bytes, as the server saw them; less if the file has shrunk since."""
-    parts: list[bytes] = []
+    content = io.BytesIO()
     done = 0
     while done < size:
         report("reading", done, size)
         part = os.pread(file, min(_CHUNK, size - done), done)
         if not part:
             break
-        parts.append(part)
-        done += len(part)
-    return b"".join(parts) if len(parts) != 1 else parts[0]
+        done += content.write(part)
+    return content.getvalue()
 
 
-def _pack(profile: Profile, summary: dict[str, Any]) -> int:
+def _pack(profile: Profile, done: dict[str, Any], prepared: dict[str, columns.Array]) -> int:
     """A descriptor of an anonymous file with the columns, sealed against change where the system can."""
     fd, sealed = _anonymous()
     with os.fdopen(os.dup(fd), "wb") as out:
-        columns.encode(profile, summary, out)
+        columns.encode(profile, done, out, prepared)
     if sealed:
         _seal(fd)
     return fd

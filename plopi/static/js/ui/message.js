@@ -11,8 +11,9 @@ export function showMessage(element, title, text, ...actions) {
   element.hidden = false;
 }
 
-export function showPending(element, { stage, done, size }) {
-  const part = size ? `${bytes(done)} of ${bytes(size)}` : "";
+export function showPending(element, { stage, done, size, ahead = 0 }) {
+  const place = ahead ? `${ahead} ${ahead === 1 ? "file comes" : "files come"} first` : "";
+  const part = place || (size ? `${bytes(done)} of ${bytes(size)}` : "");
   showMessage(
     element,
     "Reading the profile",
