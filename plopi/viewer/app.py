@@ -31,6 +31,7 @@ from plopi.viewer.store import Store
 MOST_CONNECTIONS = 1000
 _ID = "([0-9a-f]{16})"
 _SUBJECT = r"([0-9a-f]{16}(?:(?:\+|%2[Bb])[0-9a-f]{16})*)"
+_VIEWS = "graph|flame|function|table"
 
 Announce = Callable[[str], None]
 
@@ -64,8 +65,8 @@ class Viewer(web.Application):
         base, services = self._services.config.base_url, {"services": self._services}
         routes: list[Any] = [
             (base, pages.Page, {**services, "file": "index.html"}),
-            (f"{base}p/{_ID}/graph", pages.Page, {**services, "file": "graph.html"}),
-            (f"{base}p/{_ID}/?", pages.ToGraph, services),
+            (f"{base}p/{_SUBJECT}/(?:{_VIEWS})", pages.Page, {**services, "file": "profile.html"}),
+            (f"{base}p/{_SUBJECT}/?", pages.ToGraph, services),
             (f"{base}static/(.*)", pages.Static, services),
             (f"{base}login", pages.Login, {**services, "announce": announce}),
             (f"{base}live", live.Live, {**services, "hub": self.hub}),

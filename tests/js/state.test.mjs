@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UrlState, choice, integer, numbers, parse, positions, serialise, text } from "../../plopi/static/js/state.js";
+import { UrlState, choice, integer, integers, numbers, parse, positions, serialise, stretch, text, texts } from "../../plopi/static/js/state.js";
 
 const KEYS = {
   q: text(),
@@ -78,4 +78,44 @@ test("changes go into the URL: some to come back to, some not; back tells what c
   window.back();
   assert.equal(url.state.select, "");
   assert.deepEqual(heard, [["select"], ["view"], ["view", "select"]]);
+});
+
+test("filters may be given several times, a stretch of time and lists of ids are values", () => {
+  const keys = { focus: texts(2), time: stretch(), keep: integers() };
+  const state = parse("?focus=a&focus=&focus=a&focus=b%7Cc&focus=d&time=1.5-20&keep=3,17,x,3", keys);
+  assert.deepEqual(state, { focus: ["a", "b|c"], time: [1.5, 20], keep: [3, 17] });
+  assert.equal(serialise(state, keys), "?focus=a&focus=b%7Cc&time=1.5-20&keep=3,17");
+  assert.equal(parse("?time=20-3", keys).time, null);
+  assert.equal(serialise(parse("", keys), keys), "");
+});
+
+test("another view of the page has keys of its own; what both have is kept, and back brings all of it back", () => {
+  const keys = (path) => (path.endsWith("/graph") ? { q: text(), layout: KEYS.layout } : { q: text(), zoom: text() });
+  const entries = ["/p/x/graph?q=a&layout=force"];
+  let listener;
+  const show = () => {
+    const [pathname, search = ""] = entries.at(-1).split("?");
+    return { pathname, search: search && `?${search}` };
+  };
+  const window = {
+    get location() {
+      return show();
+    },
+    history: { pushState: (_, __, url) => entries.push(url), replaceState: (_, __, url) => entries.splice(-1, 1, url) },
+    addEventListener: (_, heard) => {
+      listener = heard;
+    },
+  };
+  const heard = [];
+  const url = new UrlState(keys, (state, changed, moved) => heard.push([{ ...state }, [...changed].sort(), moved]), window);
+  url.set({ zoom: "3.4" }, { push: true, path: "/p/x/flame" });
+  assert.equal(entries.at(-1), "/p/x/flame?q=a&zoom=3.4");
+  assert.deepEqual(heard.at(-1), [{ q: "a", zoom: "3.4" }, ["layout", "zoom"], true]);
+  assert.equal(url.href({ layout: "layered" }, "/p/x/graph"), "/p/x/graph?q=a");
+  url.set({ q: "b" }, { quiet: true });
+  assert.equal(entries.at(-1), "/p/x/flame?q=b&zoom=3.4");
+  assert.equal(heard.length, 1);
+  entries.pop();
+  listener();
+  assert.deepEqual(heard.at(-1), [{ q: "a", layout: "force" }, ["layout", "q", "zoom"], true]);
 });

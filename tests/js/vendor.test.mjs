@@ -51,7 +51,7 @@ test("layout touches neither the page, nor the clock, nor chance", () => {
 });
 
 test("pages hold no inline script or style, and take nothing from elsewhere", () => {
-  for (const page of ["index.html", "graph.html"]) {
+  for (const page of ["index.html", "profile.html"]) {
     const source = readFileSync(new URL(page, STATIC), "utf8");
     assert.doesNotMatch(source, /\son\w+=|style=|<style|javascript:|https?:/, page);
     for (const [script] of source.matchAll(/<script[^>]*>[^<]*<\/script>/g)) assert.match(script, /src="[^"]+"[^>]*><\/script>$/);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { age, brief, bytes, count, duration, origin, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
 import { ApiError, whenReady } from "../../plopi/static/js/api.js";
-import { neighbour } from "../../plopi/static/js/ui/keys.js";
+import { walk } from "../../plopi/static/js/views/graph/walk.js";
 import { leftOutWords, noteLines, warningLines } from "../../plopi/static/js/ui/facts.js";
 import { roundBelow } from "../../plopi/static/js/ui/legend.js";
 import { drawn } from "./payloads.mjs";
@@ -89,13 +89,13 @@ test("arrow keys walk to the heaviest callee and caller, and along siblings", ()
     work > parse 50`);
   payload.edges.sort((a, b) => b.weight - a.weight);
   const id = (name) => payload.nodes.find((node) => node.name === name).id;
-  assert.equal(neighbour(payload, undefined, "callee"), id("main"));
-  assert.equal(neighbour(payload, id("main"), "callee"), id("work"));
-  assert.equal(neighbour(payload, id("parse"), "caller"), id("work"));
-  assert.equal(neighbour(payload, id("parse"), "callee"), null);
-  assert.equal(neighbour(payload, id("work"), "next"), id("load"));
-  assert.equal(neighbour(payload, id("work"), "previous"), id("load"));
-  assert.equal(neighbour(payload, id("main"), "next"), null);
+  assert.equal(walk(payload, undefined, "callee"), id("main"));
+  assert.equal(walk(payload, id("main"), "callee"), id("work"));
+  assert.equal(walk(payload, id("parse"), "caller"), id("work"));
+  assert.equal(walk(payload, id("parse"), "callee"), null);
+  assert.equal(walk(payload, id("work"), "next"), id("load"));
+  assert.equal(walk(payload, id("work"), "previous"), id("load"));
+  assert.equal(walk(payload, id("main"), "next"), null);
 });
 
 test("what was left out is said, and nothing else", () => {

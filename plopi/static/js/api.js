@@ -16,9 +16,12 @@ export class ApiError extends Error {
   }
 }
 
-export function pageUrl(id, search = "") {
-  return new URL(`p/${encodeURIComponent(id)}/graph${search}`, ROOT).href;
+export function pageUrl(subject, view = "graph", search = "") {
+  return new URL(`p/${escaped(subject)}/${view}${search}`, ROOT).href;
 }
+
+/** A subject is a profile's id, or several joined by + (merged). */
+const escaped = (subject) => subject.split("+").map(encodeURIComponent).join("+");
 
 export class Api {
   constructor(root = ROOT, fetcher = (...args) => fetch(...args)) {
@@ -30,26 +33,20 @@ export class Api {
     return this.#get("api/profiles", query, signal);
   }
 
-  profile(id, signal) {
-    return this.#get(`api/profiles/${encodeURIComponent(id)}`, {}, signal);
+  profile(subject, signal) {
+    return this.#get(`api/profiles/${escaped(subject)}`, {}, signal);
   }
 
-  graph(id, query, signal) {
-    return this.#get(`api/profiles/${encodeURIComponent(id)}/graph`, query, signal);
-  }
-
-  table(id, query, signal) {
-    return this.#get(`api/profiles/${encodeURIComponent(id)}/table`, query, signal);
-  }
-
-  function(id, functionId, query, signal) {
-    return this.#get(`api/profiles/${encodeURIComponent(id)}/function/${functionId}`, query, signal);
+  /** @param what "graph", "table", "function/12", "flame", "timeline", ... */
+  view(subject, what, query, signal) {
+    return this.#get(`api/profiles/${escaped(subject)}/${what}`, query, signal);
   }
 
   async #get(path, query, signal) {
     const url = new URL(path, this.root);
     for (const [name, value] of Object.entries(query)) {
-      if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
+      for (const one of Array.isArray(value) ? value : [value])
+        if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, String(one));
     }
     let answer;
     try {

@@ -29,6 +29,31 @@ export const numbers = (length) => ({
   write: (value) => (value ? value.map(compact).join(",") : null),
 });
 
+/** Texts that may be given several times (`focus=a&focus=b`): an array without repetitions. */
+export const texts = (most = 8, longest = 200) => ({
+  fallback: [],
+  repeated: true,
+  read: (all) => [...new Set(all.filter((one) => one !== "").map((one) => one.slice(0, longest)))].slice(0, most),
+  write: (values) => (values.length ? values : null),
+});
+
+/** A stretch of seconds, "1.5-20": [from, to], or null. */
+export const stretch = () => ({
+  fallback: null,
+  read: (raw) => {
+    const match = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(raw);
+    return match && Number(match[1]) < Number(match[2]) ? [Number(match[1]), Number(match[2])] : null;
+  },
+  write: (range) => (range ? range.map(compact).join("-") : null),
+});
+
+/** Whole numbers, "3,17,4"; an empty array when absent. */
+export const integers = (most = 100) => ({
+  fallback: [],
+  read: (raw) => [...new Set(raw.split(",").filter((part) => /^\d{1,9}$/.test(part)).map(Number))].slice(0, most),
+  write: (values) => (values.length ? values.join(",") : null),
+});
+
 /** Positions by id, "12:10,20;31:5.5,8"; an empty Map when absent. */
 export const positions = () => ({
   fallback: new Map(),
@@ -58,7 +83,7 @@ export function parse(search, keys) {
   const query = new URLSearchParams(search);
   return Object.fromEntries(
     Object.entries(keys).map(([name, kind]) => {
-      const raw = query.get(name);
+      const raw = kind.repeated ? query.getAll(name) : query.get(name);
       return [name, raw === null ? kind.fallback : (kind.read(raw) ?? kind.fallback)];
     }),
   );
@@ -69,22 +94,24 @@ export function serialise(state, keys) {
   const query = new URLSearchParams();
   for (const [name, kind] of Object.entries(keys)) {
     const written = kind.write(state[name]);
-    if (written !== null && written !== undefined) query.set(name, written);
+    if (written === null || written === undefined) continue;
+    for (const one of kind.repeated ? written : [written]) query.append(name, one);
   }
-  const search = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%3B", ";").replaceAll("%3E", ">");
+  let search = query.toString();
+  for (const plain of ",:;>") search = search.replaceAll(encodeURIComponent(plain), plain);
   return search ? `?${search}` : "";
 }
 
 export class UrlState {
   /**
-   * @param keys declaration: {name: kind}
-   * @param onChange called with (state, changed key names) after every change, by `set` or by back and forward
+   * @param keys declaration {name: kind}, or a function that gives it for a path
+   * @param onChange called with (state, changed key names, whether the path changed) after every change, by `set` or by back and forward
    */
   constructor(keys, onChange, host = window) {
-    this.keys = keys;
+    this.keysOf = typeof keys === "function" ? keys : () => keys;
     this.onChange = onChange;
     this.host = host;
-    this.current = parse(host.location.search, keys);
+    this.#read();
     host.addEventListener("popstate", () => this.#moved());
   }
 
@@ -92,30 +119,49 @@ export class UrlState {
     return this.current;
   }
 
-  /** Changes some keys. `push` makes an entry to come back to; otherwise the entry is rewritten. */
-  set(changes, { push = false } = {}) {
-    const before = serialise(this.current, this.keys);
-    const old = this.current;
-    this.current = { ...this.current, ...changes };
-    const after = serialise(this.current, this.keys);
-    if (after === before) return;
-    const url = this.host.location.pathname + after;
+  /** The address that `set` would lead to. */
+  href(changes, path = this.path) {
+    const keys = this.keysOf(path);
+    const state = { ...fallbacks(keys), ...this.current, ...changes };
+    return path + serialise(state, keys);
+  }
+
+  /**
+   * Changes some keys. `push` makes an entry to come back to; otherwise the entry is rewritten. `quiet`: nobody is told, since who
+   * asks has done it already. `path`: go to another page of the same document.
+   */
+  set(changes, { push = false, quiet = false, path = this.path } = {}) {
+    const [old, keys, from] = [this.current, this.keys, this.path];
+    const url = this.href(changes, path);
+    if (url === from + serialise(old, keys)) return;
     this.host.history[push ? "pushState" : "replaceState"](null, "", url);
-    this.onChange(this.current, changedKeys(old, this.current, this.keys));
+    if (path === from) this.current = { ...old, ...changes };
+    else this.#read();
+    if (!quiet) this.onChange(this.current, changedKeys(old, this.current, { ...keys, ...this.keys }), path !== from);
+  }
+
+  #read() {
+    this.path = this.host.location.pathname;
+    this.keys = this.keysOf(this.path);
+    this.current = parse(this.host.location.search, this.keys);
   }
 
   #moved() {
-    const old = this.current;
-    this.current = parse(this.host.location.search, this.keys);
-    const changed = changedKeys(old, this.current, this.keys);
-    if (changed.size) this.onChange(this.current, changed);
+    const [old, keys, from] = [this.current, this.keys, this.path];
+    this.#read();
+    const changed = changedKeys(old, this.current, { ...keys, ...this.keys });
+    if (changed.size || from !== this.path) this.onChange(this.current, changed, from !== this.path);
   }
 }
 
+const fallbacks = (keys) => Object.fromEntries(Object.entries(keys).map(([name, kind]) => [name, kind.fallback]));
+
+/** What differs; a key that one of the two does not have counts as its fallback. */
 function changedKeys(old, now, keys) {
+  const written = (kind, state, name) => JSON.stringify(kind.write(name in state ? state[name] : kind.fallback));
   return new Set(
     Object.entries(keys)
-      .filter(([name, kind]) => kind.write(old[name]) !== kind.write(now[name]))
+      .filter(([name, kind]) => written(kind, old, name) !== written(kind, now, name))
       .map(([name]) => name),
   );
 }

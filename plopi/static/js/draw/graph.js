@@ -6,9 +6,10 @@ import { d3 } from "../layout/d3.js";
 import { s } from "../ui/dom.js";
 import { loopOf, routeEdges, screenScale } from "../layout/exports.js";
 import { drawEdge, makeEdge } from "./edges.js";
+import { joinLayer, setRole } from "./elements.js";
 import { Labels } from "./labels.js";
-import { drawNode, makeNode } from "./nodes.js";
-import { tween } from "./tween.js";
+import { drawNode, gcPattern, makeNode } from "./nodes.js";
+import { between, reducedMotion, tween } from "./tween.js";
 
 const ZOOM_RANGE = [0.3, 12];
 const ANIMATION_MS = 450;
@@ -80,6 +81,11 @@ export class GraphView {
       );
     }
     this.#mark();
+  }
+
+  destroy() {
+    this.stop?.();
+    this.scene = null;
   }
 
   /** The pane changed its size: the drawing keeps its own. */
@@ -345,52 +351,4 @@ function loopsOf(scene, routes) {
   }
   const bounds = { x0: 1, y0: 1, x1: scene.size.width - 1, y1: scene.size.height - 1 };
   return new Map(recursive.map((item) => [item.id, loopOf(item, directions.get(item.id), bounds)]));
-}
-
-const ROLES = ["is-selected", "is-caller", "is-callee", "is-near"];
-
-function setRole(element, role) {
-  for (const name of ROLES) element.classList.toggle(name, name === role);
-}
-
-function joinLayer(known, layer, items, idOf, make) {
-  const wanted = new Set(items.map(idOf));
-  for (const [id, { group }] of known) {
-    if (wanted.has(id)) continue;
-    group.remove();
-    known.delete(id);
-  }
-  for (const item of items) {
-    const id = idOf(item);
-    if (!known.has(id)) known.set(id, make(item));
-  }
-  const order = items.map((item) => known.get(idOf(item)).group);
-  const stands = [...layer.children];
-  if (order.some((group, i) => group !== stands[i])) layer.append(...order);
-}
-
-function between(from, widths, scene, t) {
-  const nodes = scene.nodes.map((item) => {
-    const old = from.get(item.id);
-    if (!old) return { ...item, r: item.r * t };
-    return { ...item, x: old.x + (item.x - old.x) * t, y: old.y + (item.y - old.y) * t, r: old.r + (item.r - old.r) * t };
-  });
-  const edges = scene.edges.map((item) => ({ ...item, width: (widths.get(item.key) ?? 0) * (1 - t) + item.width * t }));
-  return t >= 1 ? scene : { ...scene, nodes, edges };
-}
-
-function reducedMotion() {
-  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-}
-
-function gcPattern() {
-  return s(
-    "defs",
-    {},
-    s(
-      "pattern",
-      { id: "gc-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-      s("rect", { class: "gc-line", width: 3, height: 6 }),
-    ),
-  );
 }

@@ -52,3 +52,16 @@ export function spoken(node, { total, type }) {
   const recursion = node.recursive > 0 ? ", recursive" : "";
   return `${node.name}, self ${share(node.self, total)}, ${weight(node.self, type.unit)}, cumulative ${share(node.cum, total)}, ${weight(node.cum, type.unit)}${recursion}, ${origin(node)}`;
 }
+
+/** What `<gc>` is filled with. */
+export function gcPattern() {
+  return s(
+    "defs",
+    {},
+    s(
+      "pattern",
+      { id: "gc-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      s("rect", { class: "gc-line", width: 3, height: 6 }),
+    ),
+  );
+}

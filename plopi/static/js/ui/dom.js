@@ -42,3 +42,16 @@ export function keepingFocus(container, redraw) {
   redraw();
   if (inside !== undefined) container.querySelector(`[data-focus="${CSS.escape(inside)}"]`)?.focus({ preventScroll: true });
 }
+
+/** Fills a select with [[value, words], ...], but only where they changed: an open one would close. */
+export function options(select, pairs, chosen) {
+  const now = pairs.map(([value, words]) => `${value}=${words}`).join("\n");
+  if (select.dataset.now !== now) {
+    replace(
+      select,
+      pairs.map(([value, words]) => h("option", { value }, words)),
+    );
+    select.dataset.now = now;
+  }
+  select.value = chosen;
+}

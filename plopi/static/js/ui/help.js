@@ -55,9 +55,7 @@ export const GRAPH_HELP = [
       [["+", "-", "0"], "zoom in, zoom out, the whole picture"],
       [["/"], "search the functions"],
       [["l"], "other layout"],
-      [["p"], "pause or follow a growing profile"],
       [["t"], "show or hide the table"],
-      [["?"], "this sheet"],
     ],
   ],
   [
@@ -67,6 +65,19 @@ export const GRAPH_HELP = [
       [["drag"], "move a function, or the picture"],
       [["wheel"], "zoom"],
       [["double click"], "the whole picture"],
+    ],
+  ],
+];
+
+/** What holds for every view of a profile. */
+export const PAGE_HELP = [
+  [
+    "Every view",
+    [
+      [["1", "2", "3", "4"], "to another view: graph, flame graph, function, table"],
+      [["f"], "filter: focus (only stacks through), ignore (no stacks through), hide (without the functions)"],
+      [["p"], "pause or follow a growing profile"],
+      [["?"], "this sheet"],
     ],
   ],
 ];

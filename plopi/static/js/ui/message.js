@@ -23,21 +23,33 @@ export function showPending(element, { stage, done, size, ahead = 0 }) {
 }
 
 /** A profile without anything to draw: why, as far as can be told. */
-export function showEmpty(element, profile, type, thread, actions) {
+export function showEmpty(element, profile, type, state, set) {
+  const filtered = ["focus", "ignore", "hide"].some((kind) => state[kind].length) || state.time;
   const wall = profile.sample_types.find((other) => other.name === "wall" && other.name !== type.name);
-  if (thread !== "") {
+  if (filtered) {
+    showMessage(
+      element,
+      "Nothing is left",
+      "No sample passes all of these filters: remove or change one of them above, or",
+      h(
+        "button",
+        { type: "button", onclick: () => set({ focus: [], ignore: [], hide: [], time: null }) },
+        "Remove all filters",
+      ),
+    );
+  } else if (state.thread !== "") {
     showMessage(
       element,
       "Nothing on this thread",
       `No ${type.name} was recorded for it.`,
-      h("button", { type: "button", onclick: actions.allThreads }, "Show all threads"),
+      h("button", { type: "button", onclick: () => set({ thread: "" }) }, "Show all threads"),
     );
   } else if (wall) {
     showMessage(
       element,
       `No ${type.name} time`,
       "The program mostly waited. Wall time shows on what.",
-      h("button", { type: "button", onclick: () => actions.type("wall") }, "Look at wall time"),
+      h("button", { type: "button", onclick: () => set({ type: "wall" }) }, "Look at wall time"),
     );
   } else if (profile.status === "growing") {
     showMessage(
@@ -63,6 +75,7 @@ export function showTrouble(element, error, retry) {
   const whole = h("a", { href: window.location.pathname }, "Show the whole profile");
   const known = {
     400: ["This view cannot be had", error.message, whole],
+    409: ["This cannot be told from this profile", error.message, whole],
     404: ["No such profile", "It was removed or renamed, or the link is of another data directory.", home],
     422: ["This file cannot be read", error.message, home],
   };

@@ -50,6 +50,10 @@ export class Tooltip {
     ]);
   }
 
+  destroy() {
+    this.element.remove();
+  }
+
   hide() {
     this.element.hidden = true;
   }

@@ -21,6 +21,12 @@ export class LayoutWorker {
     });
   }
 
+  close() {
+    this.worker.terminate();
+    for (const { resolve } of this.waiting.values()) resolve(null);
+    this.waiting.clear();
+  }
+
   #answered({ id, result, error }) {
     const { resolve, reject } = this.waiting.get(id);
     this.waiting.delete(id);

@@ -1,5 +1,5 @@
 /** Where the functions of a page's picture stand, from one drawing to the next. */
-import { layoutRequest, makeScene } from "../draw/scene.js";
+import { layoutRequest, makeScene } from "../../draw/scene.js";
 
 export class Picture {
   /** @param layout (request) => Promise of a layout, or of null when a newer request made it worthless */

@@ -1,15 +1,15 @@
 /** The side panel: details of the selection above the function table; asks the server for both. */
-import { showEdge, showFunction, showTrouble } from "./details.js";
-import { keepingFocus, replace } from "./dom.js";
-import { FunctionTable } from "./table.js";
+import { showEdge, showFunction, showTrouble } from "../../ui/details.js";
+import { keepingFocus, replace } from "../../ui/dom.js";
+import { FunctionTable } from "../../ui/table.js";
 
 const ROWS = 100;
 const TYPING_MS = 200;
 
 export class SidePanel {
-  /** @param page {state(), set(changes, options), select(id), unselect()} */
-  constructor(details, functions, api, profileId, page) {
-    Object.assign(this, { details, api, profileId, page });
+  /** @param page the view's context; @param select (id) => selects a function */
+  constructor(details, functions, page, select) {
+    Object.assign(this, { details, page, select });
     this.table = new FunctionTable(functions, {
       search: (q) => {
         clearTimeout(this.typing);
@@ -17,7 +17,7 @@ export class SidePanel {
       },
       sort: (sort, order) => page.set({ sort, order, page: 1 }),
       page: (number) => page.set({ page: number }),
-      select: (id) => page.select(id),
+      select,
     });
   }
 
@@ -29,22 +29,23 @@ export class SidePanel {
   /** After new numbers: the table and the selection's details. */
   refresh(payload, colours) {
     this.loadTable(colours);
-    this.showSelection(this.#selected(), payload, colours);
+    this.showSelection(payload, colours);
   }
 
   async loadTable(colours) {
     this.colours = colours ?? new Map();
-    const { type, thread, sort, order, q, page } = this.page.state();
+    const { sort, order, q, page } = this.page.state;
     await this.#ask(
       "table",
-      (signal) => this.api.table(this.profileId, { type, thread, sort, order, q, page, per: ROWS }, signal),
-      (answer) => this.table.show(answer, this.page.state(), this.colours),
+      (signal) => this.#view("table", { sort, order, q, page, per: ROWS }, signal),
+      (answer) => this.table.show(answer, this.page.state, this.colours),
       (error) => this.table.trouble(error.message),
     );
   }
 
-  async showSelection(selection, payload, colours) {
-    const actions = { select: (id) => this.page.select(id), close: () => this.page.unselect() };
+  async showSelection(payload, colours) {
+    const selection = this.#selected();
+    const actions = { select: this.select, close: () => this.page.set({ select: "" }, { push: true }) };
     this.colours = colours ?? this.colours ?? new Map();
     this.table.select(selection?.node, this.colours);
     if (!selection) {
@@ -59,17 +60,26 @@ export class SidePanel {
       else showTrouble(this.details, "The selected arrow is not in this picture.", actions);
       return;
     }
-    const { type, thread } = this.page.state();
     await this.#ask(
       "details",
-      (signal) => this.api.function(this.profileId, selection.node, { type, thread }, signal),
+      (signal) => this.#view(`function/${selection.node}`, {}, signal),
       (answer) => keepingFocus(this.details, () => showFunction(this.details, answer, this.colours.has(selection.node), actions)),
       (error) => showTrouble(this.details, error.message, actions),
     );
   }
 
+  destroy() {
+    clearTimeout(this.typing);
+    this.asking_table?.abort();
+    this.asking_details?.abort();
+  }
+
+  #view(what, query, signal) {
+    return this.page.api.view(this.page.subject, what, { ...this.page.query(), ...query }, signal);
+  }
+
   #selected() {
-    const raw = this.page.state().select;
+    const raw = this.page.state.select;
     if (/^\d+$/.test(raw)) return { node: Number(raw) };
     return raw ? { edge: raw } : null;
   }

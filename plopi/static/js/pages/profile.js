@@ -1,0 +1,243 @@
+/**
+ * The page of a profile: one shell for all its views. The address says what to show, the server knows the numbers, a view draws them;
+ * this asks, follows the news and says what stands in the way.
+ */
+import { Api, whenReady } from "../api.js";
+import { Live } from "../live.js";
+import { UrlState } from "../state.js";
+import { share } from "../format.js";
+import { h, replace } from "../ui/dom.js";
+import { FilterBar } from "../ui/filters.js";
+import { Header } from "../ui/header.js";
+import { helpSheet, PAGE_HELP } from "../ui/help.js";
+import { bindKeys } from "../ui/keys.js";
+import { hideMessage, showEmpty, showMessage, showPending, showTrouble } from "../ui/message.js";
+import { showTabs } from "../ui/tabs.js";
+import { applyTheme, themeButton } from "../ui/theme.js";
+import { STRIPS, VIEWS } from "../views/registry.js";
+import { pathTo, placeOf, selecting, SELECTING, SHARED } from "./address.js";
+import { Loading } from "./loading.js";
+
+const RESIZE_MS = 180;
+const GONE = "This profile's file is gone: the picture shows what was last read of it.";
+const $ = (id) => document.getElementById(id);
+const viewAt = (path) => VIEWS.find((view) => view.NAME === placeOf(path)?.view) ?? VIEWS[0];
+
+class ProfilePage {
+  constructor(subject) {
+    this.subject = subject;
+    this.api = new Api();
+    this.url = new UrlState(
+      (path) => ({ ...SHARED, ...viewAt(path).KEYS }),
+      (state, changed, moved) => this.#changed(changed, moved),
+    );
+    /** What each view had in the address when it was left: it has it again when one comes back. */
+    this.left = new Map();
+    this.loading = new Loading(
+      (how, signal) => this.#load(how, signal),
+      (error) => this.#trouble(error),
+    );
+    this.header = new Header({ pause: () => this.pause() });
+    this.controls = h("div", { class: "view-controls" });
+    const choices = h("div", { class: "filters" });
+    $("controls").append(choices, this.controls);
+    this.filters = new FilterBar(choices, $("chips"), { set: (changes) => this.set(changes, { push: true }) });
+    $("tools").append(
+      themeButton(),
+      h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.#help() }, "?"),
+    );
+    bindKeys(() => this.#commands());
+    this.observer = new ResizeObserver(() => this.#resized());
+    document.addEventListener("visibilitychange", () => this.loading.catchUp());
+  }
+
+  async start() {
+    this.#mount();
+    this.strips = STRIPS.map((strip) => strip.mount(this.#context($("strips").appendChild(h("div")), null)));
+    await this.reload({ fresh: true });
+    this.observer.observe($("view"));
+    new Live({ watch: this.subject.includes("+") ? null : this.subject, onNews: (news) => this.#news(news) });
+  }
+
+  get state() {
+    return this.url.state;
+  }
+
+  set(changes, options) {
+    const type = changes.type !== undefined && changes.type === this.defaultType ? { type: "" } : {};
+    this.url.set({ ...changes, ...type }, options);
+  }
+
+  href(view, changes = {}) {
+    return this.url.href({ ...this.left.get(view), ...changes }, pathTo(view, this.url.path));
+  }
+
+  go(view, changes = {}) {
+    this.#leave();
+    this.url.set({ ...this.left.get(view), ...changes }, { push: true, path: pathTo(view, this.url.path) });
+  }
+
+  reload(how) {
+    return this.loading.start(how);
+  }
+
+  pause() {
+    if (this.profile?.status !== "growing") return false;
+    this.loading.paused = !this.loading.paused;
+    this.loading.catchUp();
+    this.#around();
+    return true;
+  }
+
+  #leave() {
+    const own = Object.keys(this.kind.KEYS).filter((name) => !(name in SHARED));
+    this.left.set(this.kind.NAME, Object.fromEntries(own.map((name) => [name, this.state[name]])));
+  }
+
+  #mount() {
+    this.view?.destroy();
+    this.payload = null;
+    this.kind = viewAt(this.url.path);
+    replace(this.controls);
+    replace($("view"));
+    const element = $("view").appendChild(h("div", { class: `view ${this.kind.NAME}-view` }));
+    this.view = this.kind.mount(this.#context(element, this.controls));
+  }
+
+  #context(element, controls) {
+    const page = this;
+    return {
+      element,
+      controls,
+      subject: this.subject,
+      api: this.api,
+      get state() {
+        return page.state;
+      },
+      get profile() {
+        return page.profile;
+      },
+      get payload() {
+        return page.payload;
+      },
+      query: () => selecting(page.state),
+      set: (changes, options) => page.set(changes, options),
+      go: (view, changes) => page.go(view, changes),
+      href: (view, changes) => page.href(view, changes),
+      has: (view) => VIEWS.some((one) => one.NAME === view),
+      reload: (how) => page.reload(how),
+      paused: () => page.loading.paused,
+      filter: (kind, pattern) => page.filters.edit(kind, pattern),
+    };
+  }
+
+  async #load({ fresh, animate = !fresh }, signal) {
+    const { view } = this;
+    this.profile = await this.api.profile(this.subject, signal);
+    this.#around();
+    const payload = await whenReady(
+      () => view.ask(signal),
+      (pending) => this.payload || showPending($("message"), pending),
+      signal,
+    );
+    if (this.profile.status === "unread" || !this.profile.sample_types.length)
+      this.profile = await this.api.profile(this.subject, signal);
+    if (signal.aborted) return;
+    if (this.state.type === "") this.defaultType = payload.type.name;
+    fresh ||= !this.payload;
+    [this.payload, this.stuck, this.header.trouble] = [payload, false, null];
+    document.body.classList.remove("no-view");
+    this.#around();
+    if (payload.total) {
+      await view.show(payload, { fresh, animate });
+      if (!signal.aborted) hideMessage($("message"));
+    } else this.#empty(payload);
+    for (const strip of this.strips) strip.show(this.profile, payload);
+  }
+
+  #empty(payload) {
+    this.view.clear();
+    showEmpty($("message"), this.profile, payload.type, this.state, (changes) => this.set(changes, { push: true }));
+  }
+
+  /** Everything around the view: head, tabs, filters. */
+  #around() {
+    const { profile, payload, state } = this;
+    if (!profile) return;
+    this.header.show(profile, payload, { paused: this.loading.paused });
+    const kept = payload?.filters && payload.filters.of !== payload.filters.kept;
+    this.filters.show(state, profile, {
+      type: state.type || payload?.type.name || "",
+      baseName: payload?.base?.name,
+      kept: kept ? `${share(payload.filters.kept, payload.filters.of)} of all is left` : "",
+    });
+    this.#tabs();
+  }
+
+  #tabs() {
+    showTabs($("tabs"), VIEWS, this.kind.NAME, (view) => this.href(view), (view) => this.go(view));
+  }
+
+  async #trouble(error) {
+    const had = Boolean(this.payload);
+    document.body.classList.toggle("no-view", !had && ![400, 409].includes(error.status));
+    this.stuck = true;
+    if (had && [0, 404].includes(error.status)) {
+      this.header.trouble = error.status === 404 ? GONE : error.message;
+      this.#around();
+      return;
+    }
+    showTrouble($("message"), error, () => this.reload({ fresh: true }));
+    this.profile ??= await this.api.profile(this.subject).catch(() => null);
+    this.#around();
+  }
+
+  #changed(changed, moved) {
+    const how = { fresh: true, animate: true };
+    if (moved) this.#mount();
+    if (moved || Object.keys(SELECTING).some((name) => changed.has(name)) || this.view.changed(changed)) this.reload(how);
+    this.#around();
+  }
+
+  #resized() {
+    clearTimeout(this.resizing);
+    this.resizing = setTimeout(() => this.payload && this.view.resize(), RESIZE_MS);
+  }
+
+  #news(news) {
+    const merged = this.subject.includes("+");
+    if (!this.payload && this.stuck) this.reload({ fresh: true });
+    else if (merged) this.loading.news();
+    else if (news.poll) {
+      if (this.profile?.status === "growing" || !this.payload) this.loading.news();
+    } else if (news.profile === this.subject) {
+      const known = news.revision === this.payload?.revision && news.status === this.profile?.status;
+      if (!known) this.loading.news();
+    }
+  }
+
+  #help() {
+    this.sheet?.remove();
+    this.sheet = helpSheet(`${this.kind.TITLE}: how to read and steer it`, [...this.kind.HELP, ...PAGE_HELP]);
+    this.sheet.showModal();
+  }
+
+  #commands() {
+    const tabs = Object.fromEntries(VIEWS.map(({ NAME }, i) => [String(i + 1), () => NAME !== this.kind.NAME && this.go(NAME)]));
+    return {
+      ...tabs,
+      p: () => this.pause(),
+      f: () => this.filters.edit(),
+      "?": () => this.#help(),
+      ...this.view.keys,
+    };
+  }
+}
+
+applyTheme();
+const place = placeOf(window.location.pathname);
+if (place) new ProfilePage(place.subject).start();
+else {
+  const home = h("a", { href: "../../" }, "All profiles");
+  showMessage($("message"), "No profile in this address", "Choose one from the list.", home);
+}

@@ -1,0 +1,174 @@
+/** What is selected of a profile: choices of type, thread and granularity, and a chip for each filter, which can be changed and removed. */
+import { h, keepingFocus, options, replace } from "./dom.js";
+
+const PATTERNS = {
+  focus: "only stacks through",
+  ignore: "no stacks through",
+  hide: "without the functions",
+};
+export const MOST_PATTERNS = 8;
+const GROUPINGS = { function: "functions", module: "modules", package: "packages", line: "lines" };
+const NO_STACKS = "A pstats dump holds no stacks: focus, ignore and hide cannot be told from it";
+
+export class FilterBar {
+  /**
+   * @param choices, chips the elements to fill
+   * @param actions {set(changes)}: changes the address
+   */
+  constructor(choices, chips, actions) {
+    Object.assign(this, { chips, actions });
+    const select = (label, key) =>
+      h("select", { "aria-label": label, onchange: (event) => actions.set({ [key]: event.target.value }) });
+    this.types = select("Sample type", "type");
+    this.threads = select("Thread", "thread");
+    this.grouping = select("Granularity", "by");
+    this.labels = [h("label", {}, "Show", this.types), h("label", {}, "Thread", this.threads), h("label", {}, "By", this.grouping)];
+    this.add = h("button", { type: "button", title: "Focus, ignore or hide functions (f)", onclick: () => this.edit() }, "+ Filter");
+    this.form = this.#form();
+    replace(choices, this.labels, this.add);
+  }
+
+  /** @param type name of the sample type that is shown; @param names of base profiles by subject */
+  show(state, profile, { type, baseName, kept }) {
+    this.state = state;
+    const types = profile.sample_types.map((one) => [one.name, one.name]);
+    const threads = profile.threads.map((thread) => [String(thread.id), thread.name || `thread ${thread.ident}`]);
+    options(this.types, types, type);
+    options(this.threads, [["", "all"], ...threads], state.thread);
+    const stacks = profile.shape !== "calls";
+    options(this.grouping, Object.entries(GROUPINGS).filter(([key]) => stacks || key !== "line"), state.by);
+    this.labels[0].hidden = types.length < 2;
+    this.labels[1].hidden = threads.length < 2;
+    this.add.disabled = !stacks;
+    this.add.setAttribute("title", stacks ? "Focus, ignore or hide functions (f)" : NO_STACKS);
+    keepingFocus(this.chips, () => replace(this.chips, this.#chips(baseName, kept), this.editing ? this.form : null));
+  }
+
+  /** Opens the form, empty or with a pattern that is to be changed. */
+  edit(kind = "focus", pattern = "") {
+    if (this.add.disabled) return;
+    this.editing = { kind, pattern };
+    this.kind.value = kind;
+    this.pattern.value = pattern;
+    this.submit.textContent = pattern ? "Change" : "Add";
+    this.chips.append(this.form);
+    this.pattern.focus();
+    this.pattern.select();
+  }
+
+  #close() {
+    this.editing = null;
+    this.form.remove();
+    this.add.focus();
+  }
+
+  #form() {
+    this.kind = h(
+      "select",
+      { "aria-label": "What the filter does" },
+      Object.entries(PATTERNS).map(([value, words]) => h("option", { value }, `${value}: ${words}`)),
+    );
+    this.pattern = h("input", {
+      type: "text",
+      "aria-label": "Functions or files, a regular expression",
+      placeholder: "function or file; a|b; ^exact$",
+      maxlength: 200,
+      spellcheck: "false",
+      autocomplete: "off",
+    });
+    this.submit = h("button", { type: "submit" }, "Add");
+    const cancel = h("button", { type: "button", onclick: () => this.#close() }, "Cancel");
+    const form = h("form", { class: "filter-form", "aria-label": "Filter" }, this.kind, this.pattern, this.submit, cancel);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#apply();
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#close();
+    });
+    return form;
+  }
+
+  #apply() {
+    const { kind, pattern } = this.editing;
+    const [to, words] = [this.kind.value, this.pattern.value.trim()];
+    const changes = pattern ? { [kind]: this.state[kind].filter((one) => one !== pattern) } : {};
+    if (words) changes[to] = [...new Set([...(changes[to] ?? this.state[to]), words])].slice(-MOST_PATTERNS);
+    this.#close();
+    this.actions.set(changes);
+  }
+
+  #chips(baseName, kept) {
+    const { state } = this;
+    const without = (key, value) => ({ [key]: state[key].filter((one) => one !== value) });
+    const chips = [
+      ...Object.keys(PATTERNS).flatMap((kind) =>
+        state[kind].map((value) => chip(kind, value, () => this.actions.set(without(kind, value)), () => this.edit(kind, value))),
+      ),
+      ...state.collapse.map((value) => chip("collapsed", value, () => this.actions.set(without("collapse", value)))),
+      state.time ? chip("time", seconds(state.time), () => this.actions.set({ time: null })) : null,
+      state.base || state.base_time ? this.#baseChip(baseName) : null,
+    ].filter(Boolean);
+    if (chips.length && kept) chips.push(h("span", { class: "kept" }, kept));
+    if (chips.length > 2)
+      chips.push(
+        h(
+          "button",
+          {
+            type: "button",
+            class: "link",
+            "data-focus": "none",
+            onclick: () =>
+              this.actions.set({ focus: [], ignore: [], hide: [], collapse: [], time: null, base: "", base_time: null }),
+          },
+          "remove all",
+        ),
+      );
+    return chips;
+  }
+
+  #baseChip(baseName) {
+    const { base, base_time: time, scale } = this.state;
+    const words = [base ? baseName || base : "this profile", time ? `at ${seconds(time)}` : ""].filter(Boolean).join(" ");
+    const other = scale === "normalised" ? "absolute" : "normalised";
+    return [
+      chip("compared with", words, () => this.actions.set({ base: "", base_time: null, scale: "normalised" })),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "scale-choice",
+          "data-focus": "scale",
+          title: "normalised: the earlier profile scaled to this one's total; absolute: as measured",
+          onclick: () => this.actions.set({ scale: other }),
+        },
+        scale,
+      ),
+    ];
+  }
+}
+
+const seconds = ([from, to]) => `${from}–${to} s`;
+
+function chip(kind, value, remove, edit) {
+  const words = [h("span", { class: "kind" }, kind), " ", h("span", { class: "value" }, value)];
+  return h(
+    "span",
+    { class: `filter ${kind.replaceAll(" ", "-")}`, title: `${kind} ${value}` },
+    edit
+      ? h("button", { type: "button", class: "words", "data-focus": `edit ${kind} ${value}`, onclick: edit }, words)
+      : h("span", { class: "words" }, words),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "remove",
+        "data-focus": `remove ${kind} ${value}`,
+        "aria-label": `Remove ${kind} ${value}`,
+        title: "Remove",
+        onclick: remove,
+      },
+      "✕",
+    ),
+  );
+}

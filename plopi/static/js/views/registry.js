@@ -1,0 +1,31 @@
+/**
+ * The views of a profile, in the order of their tabs. A view is an object
+ *
+ *   NAME   the last part of its address      TITLE  its tab's words      KEYS  its own part of the address: {name: kind}
+ *   HELP   its sections of the ? sheet       mount(context) -> the mounted view:
+ *
+ *   ask(signal)                    Promise of the payload of the present state; throws ApiError
+ *   show(payload, {fresh, animate})  draws it; `fresh`: another picture, otherwise the same one with newer numbers. May return a Promise
+ *   changed(names)                 keys of its own (and of `select`, `q`) changed in the address; true when the server must be asked anew
+ *   resize()                       the pane changed its size
+ *   clear()                        there is nothing to draw, a message stands in its place
+ *   keys                           {key: () => ...}: single-key commands, `Escape`, `Enter`, arrows and "/" among them; false: not handled
+ *   destroy()                      leaves nothing behind: no listener outside its element, no question, no timer
+ *
+ * and the context, which is all that a view knows of the page:
+ *
+ *   element, controls              empty elements to fill: the view's and the one for its choices in the row above
+ *   subject, api                   whose views, and where to ask (api.view(subject, what, query, signal))
+ *   state, profile, payload        getters: the address as values, the profile's details, what was last shown
+ *   query()                        the arguments that every question has
+ *   set(changes, {push, quiet})    changes the address, and with it the page
+ *   go(view, changes), href(view, changes), has(view)   to another view of the same profile
+ *   reload({fresh, animate})       asks anew
+ *   paused()                       whether a growing profile is not followed
+ */
+import { GRAPH } from "./graph/index.js";
+
+export const VIEWS = [GRAPH];
+
+/** What stands above every view, as a view without tab and address: {mount(context) -> {show(profile, payload), destroy()}}. */
+export const STRIPS = [];
