@@ -43,6 +43,8 @@ class SampleType:
 SAMPLES = SampleType("samples", "count")
 CPU = SampleType("cpu", "nanoseconds")
 WALL = SampleType("wall", "nanoseconds")
+NATIVE = SampleType("native", "nanoseconds")
+"""The part of ``cpu`` in which the leaf's function was inside native code that it had called."""
 TIME = SampleType("time", "nanoseconds")
 """The time of a pstats dump: whatever clock its profiler was given."""
 

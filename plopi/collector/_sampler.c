@@ -30,6 +30,7 @@ enum { OFF, ON };
 #define BUILT_FROM 0 /* the sources' fingerprint (native_sources.py), which the build tells */
 #endif
 #define MAX_BASES 4096
+static const int of_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
 #define COST_EVERY 64 /* one sample in so many is timed */
 
 typedef struct {
@@ -55,13 +56,14 @@ static struct {
     _Atomic uint32_t threads;
     uint32_t number; /* counts sessions; changes only while no handler runs */
     int clocks, max_depth, main_only;
+    uint64_t interval_ns;
     int32_t pid;
     PyInterpreterState *interp;
     Base bases[MAX_BASES];
     unsigned base_count;
     struct sigaction former;
     /* counters, reset at start */
-    _Atomic uint64_t ticks, lost, torn, foreign, ignored, frameless, timed, timed_ns;
+    _Atomic uint64_t ticks, cpu_ticks, lost, torn, foreign, ignored, frameless, timed, timed_ns;
     _Atomic uint64_t foreign_ns; /* CPU time of threads that Python does not know */
 } session;
 
@@ -97,7 +99,9 @@ static PyThreadState *own_thread_state(uint64_t now) {
         return thread;
     }
     COUNT(foreign);
-    atomic_fetch_add_explicit(&session.foreign_ns, now - self.cpu_ns, memory_order_relaxed);
+    /* what a thread did before its first tick may have been before the start */
+    atomic_fetch_add_explicit(&session.foreign_ns, self.born_since ? 0 : now - self.cpu_ns, memory_order_relaxed);
+    self.born_since = 0;
     self.cpu_ns = now;
     return NULL;
 }
@@ -138,7 +142,7 @@ static void sample_cpu(uint64_t now) {
     if (sample != NULL) {
         sample->flags |= self.born_since ? FIRST : 0;
         sample->cpu_ns = now - self.cpu_ns;
-        self.born_since = 0;
+        self.born_since = now == 0; /* without its clock every sample stands for the mean distance */
         self.cpu_ns = now;
         pool_publish(&pool, sample);
     }
@@ -165,6 +169,9 @@ static void sample_wall(uint64_t now, int index) {
 
 static void take_sample(const siginfo_t *info) {
     COUNT(ticks);
+    if (info->si_code == SI_KERNEL) {
+        COUNT(cpu_ticks);
+    }
     if (ignored) {
         COUNT(ignored);
         return;
@@ -173,7 +180,7 @@ static void take_sample(const siginfo_t *info) {
         begin_thread();
     }
     uint64_t now = read_clock(CLOCK_THREAD_CPUTIME_ID);
-    if (now < self.cpu_ns) { /* the kernel gave an ended thread's number to this one */
+    if (now == 0 || now < self.cpu_ns) { /* no clock, or the kernel gave an ended thread's number to this one */
         self.cpu_ns = 0;
         self.born_since = 1;
     }
@@ -207,11 +214,11 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 
 /* -- the drain, with the GIL ------------------------------------------------------------------------------------------- */
 
-/* CPU time of the process per tick so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
+/* CPU time of the process per tick of its timer so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
    that lives for a tenth of an interval is met once in ten times, and must then stand for the ten. */
 static uint64_t mean_spacing(void) {
-    uint64_t ticks = READ(ticks);
-    return ticks ? (read_clock(CLOCK_PROCESS_CPUTIME_ID) - began_cpu_ns) / ticks : 0;
+    uint64_t ticks = READ(cpu_ticks), now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    return ticks && now > began_cpu_ns ? (now - began_cpu_ns) / ticks : session.interval_ns;
 }
 
 /* The CPU time between two samples of a thread goes half to either: each moment belongs to the nearest sample. If it all went to the
@@ -228,11 +235,15 @@ static void file_sample(const Sample *sample, uint64_t spacing) {
     node = bounded(&tables, node);
     uint32_t thread = thread_row(&tables, sample);
     uint64_t cpu_ns = sample->flags & FIRST ? spacing : sample->cpu_ns, half_ns = 0;
-    uint32_t last = sample->flags & FROM_WALL ? NO_ROW : swap_last_node(&tables, sample->thread, node);
-    if (last != NO_ROW && !(sample->flags & FIRST)) {
+    Leaf leaf = {node, 0}, last = {NO_ROW, 0};
+    if (!(sample->flags & FROM_WALL)) {
+        leaf.native = leaf_runs_native_code(&tables, sample);
+        last = swap_last_leaf(&tables, sample->thread, leaf);
+    }
+    if (last.node != NO_ROW && !(sample->flags & FIRST)) {
         half_ns = cpu_ns / 2;
     }
-    if (thread == NO_ROW || add_weights(&tables, node, thread, 1, cpu_ns - half_ns, sample->wall_ns) < 0 ||
+    if (thread == NO_ROW || add_weights(&tables, leaf, thread, 1, cpu_ns - half_ns, sample->wall_ns) < 0 ||
         (half_ns && add_weights(&tables, last, thread, 0, half_ns, 0) < 0)) {
         tables.dropped++;
     }
@@ -392,10 +403,11 @@ static void disarm(void) {
     }
 }
 
-/* No handler runs once this returns, and none will until the next start. */
+/* No handler runs once this returns, and none will until the next start. Given up after some seconds: a thread that is being debugged may
+   stand in its handler for ever. All that a late one touches (pool, counters, rows of threads) stays mapped. */
 static void wait_for_handlers(void) {
     struct timespec moment = {0, 50000};
-    for (int i = 0; atomic_load(&session.inside) > 0; i++) {
+    for (int i = 0; atomic_load(&session.inside) > 0 && i < 40000; i++) {
         if (i < 100) {
             sched_yield();
         } else {
@@ -482,18 +494,23 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     session.number++;
     session.clocks = clocks;
     session.main_only = main_only;
+    session.interval_ns = interval_ns;
     session.pid = (int32_t)getpid();
     session.max_depth = max_depth < 1 ? 1 : max_depth > MAX_DEPTH ? MAX_DEPTH : max_depth;
     session.interp = PyInterpreterState_Main();
-    _Atomic uint64_t *counters[] = {&session.ticks,     &session.lost,  &session.torn,     &session.foreign,   &session.ignored,
-                                    &session.frameless, &session.timed, &session.timed_ns, &session.foreign_ns};
+    _Atomic uint64_t *counters[] = {&session.ticks,     &session.lost,  &session.torn,     &session.foreign,    &session.ignored,
+                                    &session.frameless, &session.timed, &session.timed_ns, &session.foreign_ns, &session.cpu_ticks};
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         atomic_store(counters[i], 0);
     }
     note_bases();
     began_cpu_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID);
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
-    sigemptyset(&action.sa_mask);
+    /* no other handler on top of ours, which it might leave by longjmp; but for what a fault raises, which cannot wait */
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof of_faults / sizeof *of_faults; i++) {
+        sigdelset(&action.sa_mask, of_faults[i]);
+    }
     atomic_store(&session.state, ON);
     sigaction(SIGNAL, &action, &session.former);
     if (clocks & WALL_CLOCK) {
@@ -594,7 +611,7 @@ static PyObject *rows_from(const Column *column, size_t begin) {
 PyDoc_STRVAR(take_doc,
              "take()\n--\n\n"
              "Drain, and hand over what is new: (sequence number from 0, functions [(name, file, line)], locations 'Ii' (function, line), nodes 'II' (parent,\n"
-             "location), sums 'IIQQQ' (node, thread, count, cpu_ns, wall_ns), threads 'QQq' (number, ident, tid)), the last four as bytes\n"
+             "location), sums 'IIQQQQ' (node, thread, count, cpu_ns, wall_ns, native_ns), threads 'QQq' (number, ident, tid)), the last four as bytes\n"
              "of rows. Ids of functions, locations and nodes go on from call to call; sums and threads begin anew each time.");
 
 static PyObject *sampler_take(PyObject *module, PyObject *unused) {
@@ -672,8 +689,23 @@ static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
     uint64_t timed = READ(timed);
     return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
                          "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
-                         (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + wall.cost_ns, "strange", tables.strange, "dropped", tables.dropped, "over",
+                         (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + atomic_load(&wall.cost_ns), "strange", tables.strange, "dropped", tables.dropped, "over",
                          tables.over);
+}
+
+PyDoc_STRVAR(sees_memory_doc, "sees_memory()\n--\n\nWhether the kernel tells memory that can be read from memory that cannot.");
+
+static PyObject *sampler_sees_memory(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    void *closed = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (closed == MAP_FAILED) {
+        return raise_os_error();
+    }
+    View view = {{0}, 0, NULL, 0, 0};
+    int open_is_seen = is_readable(&view, &view, sizeof view), closed_is_seen = is_readable(&view, closed, 8);
+    munmap(closed, 4096);
+    return PyBool_FromLong(open_is_seen && !closed_is_seen && !is_readable(&view, closed, 8));
 }
 
 /* -- for the self-test -------------------------------------------------------------------------------------------------- */
@@ -717,6 +749,7 @@ static PyMethodDef methods[] = {
     {"close", sampler_close, METH_NOARGS, close_doc},
     {"counters", sampler_counters, METH_NOARGS, counters_doc},
     {"probe", sampler_probe, METH_NOARGS, probe_doc},
+    {"sees_memory", sampler_sees_memory, METH_NOARGS, sees_memory_doc},
     {NULL, NULL, 0, NULL},
 };
 

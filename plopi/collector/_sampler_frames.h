@@ -38,6 +38,7 @@
 #include <internal/pycore_interp.h>
 #endif
 #include <internal/pycore_code.h>
+#include <opcode.h>
 #undef Py_BUILD_CORE
 
 #if defined(Py_STACKREF_DEBUG) && PY_VERSION_HEX >= 0x030E0000
@@ -125,6 +126,103 @@ static inline int collecting_garbage(PyInterpreterState *interp) {
    code in which no unit is ever traceable, or only the last (3.12's trampoline ends in its RESUME; a function's is followed by a return). */
 static inline int code_is_stand_in(PyCodeObject *code) {
     return code->_co_firsttraceable >= Py_SIZE(code) - 1;
+}
+
+/* -- instructions: which of them run native code ------------------------------------------------------------------------ */
+
+/* An instruction as it is being executed now: the interpreter writes faster forms of it over it (Include/internal/pycore_code.h). */
+static inline int instruction_now(PyCodeObject *code, uint32_t unit) {
+#if PY_VERSION_HEX < 0x030C0000
+    return _Py_OPCODE(_PyCode_CODE(code)[unit]);
+#else
+    return _PyCode_CODE(code)[unit].op.code;
+#endif
+}
+
+/* Not one of the forms that work on the interpreter's own small types in place: as compiled, as before its first specialisation (3.11), or
+   under sys.monitoring (from 3.12). */
+static inline int is_general_form(int compiled, int now) {
+#if PY_VERSION_HEX >= 0x030F0000
+    if (now == BINARY_OP_EXTEND) { /* also lists, tuples and bytes */
+        return 1;
+    }
+#endif
+#if PY_VERSION_HEX < 0x030C0000
+    return now == compiled || now == BINARY_OP_ADAPTIVE || now == BINARY_SUBSCR_ADAPTIVE || now == COMPARE_OP_ADAPTIVE ||
+           now == STORE_SUBSCR_ADAPTIVE;
+#else
+    return now == compiled || now >= MIN_INSTRUMENTED_OPCODE;
+#endif
+}
+
+/* A call that the interpreter knows to be of a Python function: the callee gets a frame, and until then there is only bookkeeping. */
+static inline int is_call_of_python(int now) {
+    switch (now) {
+    case CALL_PY_EXACT_ARGS:
+#if PY_VERSION_HEX < 0x030C0000
+    case PRECALL: /* what these prepare is done by the CALL that follows; the other PRECALLs do it themselves (Python/ceval.c, 3.11) */
+    case PRECALL_ADAPTIVE:
+    case PRECALL_BOUND_METHOD:
+    case PRECALL_PYFUNC:
+#else
+    case CALL_BOUND_METHOD_EXACT_ARGS:
+#endif
+#if PY_VERSION_HEX < 0x030D0000
+    case CALL_PY_WITH_DEFAULTS:
+#else
+    case CALL_ALLOC_AND_ENTER_INIT:
+    case CALL_BOUND_METHOD_GENERAL:
+    case CALL_PY_GENERAL:
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+    case CALL_KW_BOUND_METHOD:
+    case CALL_KW_PY:
+#endif
+#if PY_VERSION_HEX >= 0x030F0000
+    case CALL_EX_PY:
+#endif
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Whether an instruction, by its compiled form (0 where the unit is an inline cache) and its present one, runs native code: it calls
+   something that is not known to be a Python function, or applies an operator, in the form for objects of any type. */
+static inline int runs_native_code(int compiled, int now) {
+    switch (compiled) {
+    case CALL:
+    case CALL_FUNCTION_EX:
+#if PY_VERSION_HEX < 0x030C0000
+    case PRECALL:
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    case CALL_KW:
+#endif
+        return !is_call_of_python(now);
+    case BINARY_OP:
+    case COMPARE_OP:
+    case CONTAINS_OP:
+    case STORE_SUBSCR:
+    case DELETE_SUBSCR:
+    case UNARY_NEGATIVE:
+    case UNARY_INVERT:
+    case LIST_EXTEND:
+    case SET_UPDATE:
+    case DICT_MERGE:
+    case DICT_UPDATE:
+#if PY_VERSION_HEX < 0x030E0000 /* 3.14 made it a BINARY_OP */
+    case BINARY_SUBSCR:
+#endif
+#if PY_VERSION_HEX >= 0x030C0000 /* 3.11 has the general form for ranges and lists, too */
+    case FOR_ITER:
+    case BINARY_SLICE:
+    case STORE_SLICE:
+#endif
+        return is_general_form(compiled, now);
+    default:
+        return 0;
+    }
 }
 
 /* From 3.12 the interpreter tells when a code object dies; 3.11 has no such hook, so there tp_dealloc is wrapped. */

@@ -17,6 +17,7 @@
 #define POOL_TRIES 64
 
 enum { TRUNCATED = 1, IN_GC = 2, FIRST = 4, FROM_WALL = 8 };
+enum { OF_GENERATOR = 1, CALLS_PYTHON = 2, TAGS = 7 }; /* low bits of a code pointer: what its frame is, and is doing */
 
 typedef struct {
     _Atomic uint32_t next; /* index + 1 of the next sample of a list; 0 ends it */
@@ -29,7 +30,7 @@ typedef struct {
     uint64_t cpu_ns;
     uint64_t wall_ns;
     uint64_t still_ns, still; /* wall time before this sample in which the thread stood still, and looks taken meanwhile */
-    uint64_t code[MAX_DEPTH]; /* leaf first; bit 0: the frame belongs to a generator */
+    uint64_t code[MAX_DEPTH]; /* leaf first, tagged */
     int32_t unit[MAX_DEPTH];
 } Sample;
 

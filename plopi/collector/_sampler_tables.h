@@ -13,6 +13,7 @@
 
 #define NO_ROW UINT32_MAX
 #define SKIPPED (UINT32_MAX - 1) /* a code object whose frames are not shown */
+#define ENTERS_PYTHON 255 /* no instruction that a compiler writes (Lib/opcode.py): a call that was seen to lead into a Python function */
 
 /* -- a map of integers: open addressing, linear probing, key 0 is "empty" ---------------------------------------------- */
 
@@ -169,7 +170,7 @@ typedef struct {
 
 typedef struct {
     uint32_t node, thread;
-    uint64_t count, cpu_ns, wall_ns;
+    uint64_t count, cpu_ns, wall_ns, native_ns;
 } Sum;
 
 typedef struct {
@@ -182,12 +183,14 @@ typedef struct {
     uint32_t function;  /* or SKIPPED */
     uint32_t units;
     uint32_t *location; /* by unit + 1; NO_ROW: not asked for yet */
+    uint8_t *compiled;  /* by unit: the instruction before the interpreter changed it, 0 in inline caches, or ENTERS_PYTHON;
+                           NULL: not asked for yet */
     uint32_t next_free; /* row + 1 */
 } Code;
 
 typedef struct {
     Map code_rows, function_rows, location_rows, node_rows, sum_rows, thread_rows, leaf_rows;
-    Map last_nodes; /* by thread: the stack of its last CPU sample */
+    Map last_leaves; /* by thread: stack and mark of its last CPU sample, as `Leaf` packs them */
     Column codes, functions, locations, nodes, sums, threads;
     uint32_t free_code;       /* row + 1 */
     uint32_t gc, truncated;   /* locations */
@@ -206,13 +209,14 @@ typedef struct {
 static void tables_free(Tables *tables) {
     for (size_t i = 0; i < tables->codes.count; i++) {
         free(ROW(tables->codes, Code, i)->location);
+        free(ROW(tables->codes, Code, i)->compiled);
     }
     for (size_t i = 0; i < tables->functions.count; i++) {
         Py_XDECREF(ROW(tables->functions, Function, i)->file);
         Py_XDECREF(ROW(tables->functions, Function, i)->name);
     }
     Map *maps[] = {&tables->code_rows, &tables->function_rows, &tables->location_rows, &tables->node_rows,
-                   &tables->sum_rows,  &tables->thread_rows,   &tables->leaf_rows,     &tables->last_nodes};
+                   &tables->sum_rows,  &tables->thread_rows,   &tables->leaf_rows,     &tables->last_leaves};
     Column *columns[] = {&tables->codes, &tables->functions, &tables->locations, &tables->nodes, &tables->sums, &tables->threads};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
         map_free(maps[i]);
@@ -332,7 +336,7 @@ static uint32_t code_row(Tables *tables, uintptr_t pointer) {
         return NO_ROW;
     }
     tables->free_code = tables->free_code ? code->next_free : 0;
-    *code = (Code){object, function, (uint32_t)Py_SIZE(object), NULL, 0};
+    *code = (Code){object, function, (uint32_t)Py_SIZE(object), NULL, NULL, 0};
     return row;
 }
 
@@ -344,7 +348,8 @@ static void forget_code(Tables *tables, PyCodeObject *object) {
     map_remove(&tables->code_rows, (uintptr_t)object);
     Code *code = ROW(tables->codes, Code, row);
     free(code->location);
-    *code = (Code){NULL, SKIPPED, 0, NULL, tables->free_code};
+    free(code->compiled);
+    *code = (Code){NULL, SKIPPED, 0, NULL, NULL, tables->free_code};
     tables->free_code = row + 1;
 }
 
@@ -359,9 +364,36 @@ static int line_of(PyCodeObject *code, int unit) {
     return code->co_firstlineno;
 }
 
+/* The code's instructions as compiled, by unit; NULL where there is no memory. An exception that is set stays. */
+static uint8_t *compiled_of(Code *code) {
+    if (code->compiled == NULL && (code->compiled = malloc(code->units)) != NULL) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *bytes = PyCode_GetCode(code->code);
+        PyErr_Restore(type, value, traceback);
+        for (uint32_t unit = 0; unit < code->units; unit++) {
+            code->compiled[unit] = bytes == NULL ? 0 : (uint8_t)PyBytes_AS_STRING(bytes)[unit * sizeof(_Py_CODEUNIT)];
+        }
+        Py_XDECREF(bytes);
+    }
+    return code->compiled;
+}
+
+/* A call that led straight into a Python function is not taken for native code again, whatever form it is in. In 3.11 and 3.12 the saved
+   place is the last of the call's inline caches. */
+static void note_call_of_python(Code *code, size_t unit) {
+    uint8_t *compiled = compiled_of(code);
+    while (compiled != NULL && compiled[unit] == 0 && unit > 0) {
+        unit--;
+    }
+    if (compiled != NULL) {
+        compiled[unit] = ENTERS_PYTHON;
+    }
+}
+
 /* The location of a frame, SKIPPED, or NO_ROW where it cannot be had. */
 static uint32_t frame_location(Tables *tables, uint64_t tagged, int32_t unit) {
-    uint32_t row = code_row(tables, (uintptr_t)(tagged & ~UINT64_C(7)));
+    uint32_t row = code_row(tables, (uintptr_t)(tagged & ~(uint64_t)TAGS));
     if (row == NO_ROW) {
         return NO_ROW;
     }
@@ -379,10 +411,25 @@ static uint32_t frame_location(Tables *tables, uint64_t tagged, int32_t unit) {
     }
     if (code->location[slot] == NO_ROW) {
         /* the prologue, before the first traceable unit, is filed under the line of the `def` */
-        int begun = slot > 0 && ((tagged & 1) || unit >= code->code->_co_firsttraceable);
+        int begun = slot > 0 && ((tagged & OF_GENERATOR) || unit >= code->code->_co_firsttraceable);
         code->location[slot] = location_row(tables, code->function, begun ? line_of(code->code, unit) : code->code->co_firstlineno);
     }
+    if (tagged & CALLS_PYTHON && slot) {
+        note_call_of_python(code, slot - 1);
+    }
     return code->location[slot];
+}
+
+/* Whether the leaf's function was inside native code that it had called. To be asked where `stack_of` found a stack. */
+static int leaf_runs_native_code(Tables *tables, const Sample *sample) {
+    uint32_t row = map_get(&tables->code_rows, sample->code[0] & ~(uint64_t)TAGS);
+    Code *code = row != NO_ROW ? ROW(tables->codes, Code, row) : NULL;
+    int32_t unit = sample->unit[0];
+    if (code == NULL || code->function == SKIPPED || sample->flags & IN_GC || unit < 0 || (uint32_t)unit >= code->units) {
+        return 0;
+    }
+    const uint8_t *compiled = compiled_of(code);
+    return compiled != NULL && runs_native_code(compiled[unit], instruction_now(code->code, (uint32_t)unit));
 }
 
 /* -- stacks and sums --------------------------------------------------------------------------------------------------- */
@@ -484,7 +531,14 @@ static uint32_t thread_row(Tables *tables, const Sample *sample) {
     return row;
 }
 
-static int add_weights(Tables *tables, uint32_t node, uint32_t thread, uint64_t count, uint64_t cpu_ns, uint64_t wall_ns) {
+/* Where CPU time goes: a stack, and whether its leaf was in native code. */
+typedef struct {
+    uint32_t node;
+    int native;
+} Leaf;
+
+static int add_weights(Tables *tables, Leaf leaf, uint32_t thread, uint64_t count, uint64_t cpu_ns, uint64_t wall_ns) {
+    uint32_t node = leaf.node;
     uint64_t key = ((uint64_t)node + 1) << 32 | thread;
     uint32_t row = map_get(&tables->sum_rows, key);
     if (row == NO_ROW) {
@@ -501,24 +555,25 @@ static int add_weights(Tables *tables, uint32_t node, uint32_t thread, uint64_t 
     sum->count += count;
     sum->cpu_ns += cpu_ns;
     sum->wall_ns += wall_ns;
+    sum->native_ns += leaf.native ? cpu_ns : 0;
     return 0;
 }
 
-#define MAX_LAST_NODES 65536
+#define MAX_LAST_LEAVES 65536
 
-/* The stack of the thread's CPU sample before this one, or NO_ROW; from now on it is `node`. */
-static uint32_t swap_last_node(Tables *tables, uint32_t thread, uint32_t node) {
+/* Where the thread's CPU sample before this one went (node NO_ROW: nowhere); from now on it is `leaf`. */
+static Leaf swap_last_leaf(Tables *tables, uint32_t thread, Leaf leaf) {
     uint64_t key = (uint64_t)thread + 1;
-    uint32_t last = map_get(&tables->last_nodes, key);
-    if (last == NO_ROW && tables->last_nodes.used >= MAX_LAST_NODES) {
-        map_clear(&tables->last_nodes); /* threads come and go: most of these are gone */
+    uint32_t packed = leaf.node << 1 | (uint32_t)leaf.native, last = map_get(&tables->last_leaves, key);
+    if (last == NO_ROW && tables->last_leaves.used >= MAX_LAST_LEAVES) {
+        map_clear(&tables->last_leaves); /* threads come and go: most of these are gone */
     }
     if (last == NO_ROW) {
-        map_put(&tables->last_nodes, key, node);
-    } else {
-        map_set(&tables->last_nodes, key, node);
+        map_put(&tables->last_leaves, key, packed);
+        return (Leaf){NO_ROW, 0};
     }
-    return last;
+    map_set(&tables->last_leaves, key, packed);
+    return (Leaf){last >> 1, (int)(last & 1)};
 }
 
 /* Empty tables with the two functions that are no code object's. */

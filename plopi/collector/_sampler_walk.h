@@ -96,6 +96,7 @@ static int may_follow(View *view, const Frame *frame) {
 /* Fills in code, unit, depth and flags; returns the depth or TORN. `outer`, where not NULL, is what the first entry must lead to. */
 static int walk_chain(View *view, const Frame *frame, const Frame *const *outer, Sample *sample, int max_depth) {
     int depth = 0, steps = 0, entry = 1;
+    unsigned callee = 0; /* CALLS_PYTHON: the frame before lies on this one with no C function between them */
     for (; frame != NULL; frame = frame->previous) {
         if (!may_follow(view, frame) || !frame_owner_is_known(frame) || ++steps > 4 * MAX_DEPTH) {
             return TORN;
@@ -108,6 +109,7 @@ static int walk_chain(View *view, const Frame *frame, const Frame *const *outer,
             outer = NULL;
         }
         if (frame_is_shell(frame)) {
+            callee = 0;
             continue;
         }
         if (depth == max_depth) {
@@ -119,7 +121,8 @@ static int walk_chain(View *view, const Frame *frame, const Frame *const *outer,
         if (code == 0 || (code & (sizeof(void *) - 1)) || unit < -1 || unit > INT32_MAX) {
             return TORN;
         }
-        sample->code[depth] = code | (unsigned)frame_is_generator(frame);
+        sample->code[depth] = code | (frame_is_generator(frame) ? OF_GENERATOR : 0u) | callee;
+        callee = entry ? 0 : CALLS_PYTHON;
         sample->unit[depth++] = (int32_t)unit;
     }
     /* the root-most frame is an entry, else a link was missing; and the entry that `outer` speaks of must have been met */

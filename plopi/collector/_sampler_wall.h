@@ -39,7 +39,7 @@ static struct {
     pthread_t ticker;
     int running, paused, stop; /* under the lock, but for `running` */
     uint64_t interval_ns;
-    uint64_t cost_ns; /* the ticker's own CPU clock */
+    _Atomic uint64_t cost_ns; /* the ticker's own CPU clock */
     Map by_tid;       /* the drain's alone */
 } wall;
 
@@ -123,7 +123,7 @@ static void *tick(void *signal_number) {
             look_at(&wall.rows[i], i, now - last, (int)(intptr_t)signal_number);
         }
         last = now;
-        wall.cost_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+        atomic_store_explicit(&wall.cost_ns, read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
     }
     pthread_mutex_unlock(&wall.lock);
     return NULL;
@@ -178,7 +178,7 @@ static void file_still_time(Tables *tables, Watched *row, uint64_t still_ns, uin
     if ((still_ns || looks) && row->node != NO_ROW) {
         Sample stand_in = {.thread = row->thread, .ident = row->ident, .tid = row->tid};
         uint32_t thread = thread_row(tables, &stand_in);
-        if (thread == NO_ROW || add_weights(tables, row->node, thread, looks, 0, still_ns) < 0) {
+        if (thread == NO_ROW || add_weights(tables, (Leaf){row->node, 0}, thread, looks, 0, still_ns) < 0) {
             tables->dropped++;
         }
     }

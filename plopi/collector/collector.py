@@ -18,7 +18,7 @@ from plopi.collector.native_threads import original
 from plopi.collector.sink import Sink
 from plopi.collector.stacks import StackTable
 from plopi.errors import AlreadyRunning, UsageError
-from plopi.model import CPU, SAMPLES, WALL, About, Profile, ProfileBuilder
+from plopi.model import About, Profile, ProfileBuilder
 
 WINDOW_NS = 1_000_000_000
 MAX_WINDOWS = 512
@@ -94,20 +94,17 @@ class Collector:
             running = self.running
             if running:
                 self._engine.stop()
-            types = [SAMPLES]
-            types += [CPU] if self._plan.measures_cpu else []
-            types += [WALL] if self._plan.measures_wall else []
             with self._rows_lock:
                 self._table.clear()
-                self._rows = ProfileBuilder(tuple(types), self._about_at_start())
+                self._engine = make_engine(self._engine_name, self._plan, self._table)
+                self._table = self._engine.table
+                self._rows = ProfileBuilder(self._engine.sample_types, self._about_at_start())
                 self._drained_ns = 0
                 self._window_ns = WINDOW_NS
                 self._samples = 0
                 self._helper_cost_ns = self._former_helpers_ns = 0
                 self._started = self._ended = time.monotonic_ns()
                 self._process_cpu = self._process_cpu_end = time.process_time_ns()
-            self._engine = make_engine(self._engine_name, self._plan, self._table)
-            self._table = self._engine.table
             if running:
                 self._engine.start()
 

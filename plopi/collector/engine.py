@@ -7,6 +7,7 @@ from typing import Protocol
 
 from plopi.collector.stacks import StackTable
 from plopi.errors import UsageError
+from plopi.model import CPU, SAMPLES, WALL, SampleType
 
 ENGINES = ("auto", "python", "native")
 MODES = ("cpu", "wall", "virtual", "both")
@@ -30,6 +31,11 @@ class Plan:
     @property
     def measures_wall(self) -> bool:
         return self.mode in ("wall", "both")
+
+    @property
+    def sample_types(self) -> tuple[SampleType, ...]:
+        """What every engine weighs its samples by."""
+        return (SAMPLES, *([CPU] if self.measures_cpu else []), *([WALL] if self.measures_wall else []))
 
 
 @dataclass
@@ -57,6 +63,8 @@ class Engine(Protocol):
     """Takes samples into a ``StackTable``. Every method but ``poll`` and ``check`` may be called from any thread."""
 
     name: str
+    sample_types: tuple[SampleType, ...]
+    """Those of its plan, and after them what this engine knows besides."""
     table: StackTable
     tally: Tally
 

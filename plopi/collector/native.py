@@ -20,7 +20,7 @@ from plopi.collector.clock import Timer, kernel_tick_ns
 from plopi.collector.engine import Plan, Tally
 from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREADS, PASSES_ON, StackTable
 from plopi.errors import UsageError
-from plopi.model import NONE, ProfileBuilder
+from plopi.model import CPU, NATIVE, NONE, SAMPLES, WALL, ProfileBuilder
 
 PROVEN = frozenset({(3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
@@ -32,6 +32,7 @@ POLL_SECONDS = 0.25
 WALL_POLL_SECONDS = 0.1
 """How soon a new thread is seen by the wall clock."""
 _NO_NODE = 0xFFFFFFFF
+_COLUMNS = (SAMPLES, CPU, WALL, NATIVE)
 
 Batch = tuple[int, list[tuple[str, str, int]], bytes, bytes, bytes, bytes]
 """What ``_sampler.take`` hands over: see there."""
@@ -70,6 +71,8 @@ def unavailable() -> str | None:
         return f"its C part was built for CPython {built}, and this is {sys.version.split()[0]}; reinstall plopi"
     if native_sources.fingerprint() not in (0, getattr(sampler, "BUILT_FROM", None)):  # older builds do not say
         return "its C part was built from other sources than those in the checkout; install plopi again: pip install -e ."
+    if not sampler.sees_memory():
+        return "the kernel does not tell which memory can be read (rt_sigprocmask), as some sandboxes' do not"
     return selftest.failure(sampler.probe)
 
 
@@ -107,6 +110,7 @@ class NativeEngine:
         if reason is not None:
             raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         self.plan, self.tally = plan, Tally()
+        self.sample_types = (*plan.sample_types, NATIVE) if plan.measures_cpu else plan.sample_types
         self.table: StackTable = NativeTable(max_stacks)
         self._sampler: Any = _sampler()
         self._timer = Timer("cpu", walk.on_tick)
@@ -250,10 +254,10 @@ class NativeTable(StackTable):
         return row
 
     def _file_sums(self, rows: ProfileBuilder, window: int, sums: bytes, thread_rows: list[int]) -> int:
-        words = array("Q", sums)  # node and thread share the first, then count, cpu and wall
-        order = [("samples", "cpu", "wall").index(sample_type.name) + 1 for sample_type in rows.sample_types]
+        words = array("Q", sums)  # node and thread share the first, then the columns
+        order = [_COLUMNS.index(sample_type) + 1 for sample_type in rows.sample_types]
         moved = 0
-        for at in range(0, len(words), 4):
+        for at in range(0, len(words), len(_COLUMNS) + 1):
             node, thread = _halves(words[at])
             rows.add_sample(self._stack_rows[node], [words[at + i] for i in order], thread_rows[thread], window)
             moved += words[at + 1]

@@ -37,6 +37,7 @@ class PythonEngine:
 
     def __init__(self, plan: Plan, table: StackTable) -> None:
         self.plan, self.table, self.tally = plan, table, Tally()
+        self.sample_types = plan.sample_types
         self._alone = interpreter.is_free_threaded()
         """No thread may look at another's frames: the handler sees its own, and that is all."""
         if self._alone:

@@ -413,7 +413,7 @@ class Storm:
         self._functions += functions
         self._locations += struct.iter_unpack("Ii", locations)
         self._nodes += struct.iter_unpack("II", nodes)
-        for node, _, count, _, _ in struct.iter_unpack("IIQQQ", sums):
+        for node, _, count, _, _, _ in struct.iter_unpack("IIQQQQ", sums):
             names = []
             while node != 0xFFFFFFFF:
                 node, location = self._nodes[node]

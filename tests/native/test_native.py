@@ -207,6 +207,52 @@ def test_c_calls_and_straight_lines_are_not_blamed_on_their_callers(native: Buil
     assert seen["three"] / sum(seen.values()) == pytest.approx(0.75, abs=0.08), seen
 
 
+def test_native_code_is_marked_and_python_is_not(native: Built) -> None:
+    """Calls into C and operators on large data; loops, recursion and keyword calls of Python functions."""
+    found = run(
+        native,
+        """
+        import hashlib
+        haystack, numbers = "ab" * 1_000_000, [float(i % 1000) for i in range(100_000)]
+        def hashes(): hashlib.pbkdf2_hmac("sha256", b"a", b"b", 20_000)
+        def sorts(): sorted(numbers)
+        def searches(): return "ba!" in haystack
+        def loops():
+            for i in range(20_000): i * 3
+        def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+        def named(a, b=2, *, c=3): return a
+        def calls():
+            for i in range(10_000): named(i, c=4)
+        def work():
+            for function, *args in [(hashes,), (sorts,), (searches,), (loops,), (fib, 18), (calls,)]:
+                end = time.thread_time() + 0.4
+                while time.thread_time() < end: function(*args)
+        profile = profiled(work).snapshot()
+        print(json.dumps([shares(profile), shares(profile, "native"), [t.name for t in profile.sample_types]]))
+        """,
+    )
+    cpu, marked, types = found
+    assert types == ["samples", "cpu", "native"]
+    for name in ("hashes", "sorts", "searches"):
+        assert marked[name] > 0.8 * cpu[name], found
+    for name in ("loops", "fib", "calls", "named"):
+        assert marked.get(name, 0) <= 0.25 * cpu.get(name, 0) + 0.05, found
+
+
+def test_by_wall_time_native_code_is_not_marked(native: Built) -> None:
+    types = run(
+        native,
+        """
+        from plopi.formats.pprof_writer import default_sample_type
+        def named(mode):
+            types = Collector(mode=mode, engine="native").snapshot().sample_types
+            return [[each.name for each in types], default_sample_type(types).name]
+        print(json.dumps([named(mode) for mode in ("wall", "both")]))
+        """,
+    )
+    assert types == [[["samples", "wall"], "wall"], [["samples", "cpu", "wall", "native"], "cpu"]]
+
+
 def test_each_thread_gets_its_own_time_while_the_main_thread_waits(native: Built) -> None:
     found = run(
         native,
