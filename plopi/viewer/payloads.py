@@ -6,7 +6,7 @@ statistic; it only asks ``analysis`` and writes the answers down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.call_graph import Numbers, Selection, ticks_of
 from plopi.viewer.analysis.choose import Edge
 from plopi.viewer.analysis.columns import Ints
+from plopi.viewer.analysis.rank import Choice
 from plopi.viewer.view import Sort, View
 
 VERSION = 1
@@ -73,7 +74,7 @@ def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
     about = _indexed(profile)
     weighed = _weighed(about, view)
     numbers = weighed.numbers
-    picture = weighed.picture(view.nodes)
+    picture = weighed.picture(Choice(view.nodes))
     wrappers = [wrapper for edge in picture.edges for wrapper in edge.wrappers]
     label = names.labels(about.profile, [*picture.nodes, *wrappers])
     groups, group_of_file = weighed.groups
@@ -130,15 +131,16 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
     if not 0 <= function_id < len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {function_id}: find it in the table again.")
     numbers = _weighed(about, view).numbers
-    callers, callees = neighbours.callers(numbers, function_id), neighbours.callees(numbers, function_id)
+    callers = neighbours.callers(numbers, function_id, MOST_NEIGHBOURS)
+    callees = neighbours.callees(numbers, function_id, MOST_NEIGHBOURS)
     lines = sorted(neighbours.lines(numbers, function_id), key=lambda line: (-line.cum, line.line))[:MOST_LINES]
     return {
         **_head(about.profile, view, numbers, revision),
         "function": _rows(about.profile, numbers, [function_id])[0],
-        "callers": _neighbours(about.profile, numbers, callers),
-        "callers_total": len(callers),
-        "callees": _neighbours(about.profile, numbers, callees),
-        "callees_total": len(callees),
+        "callers": _neighbours(about.profile, numbers, callers.heaviest),
+        "callers_total": callers.total,
+        "callees": _neighbours(about.profile, numbers, callees.heaviest),
+        "callees_total": callees.total,
         "lines": [{"line": line.line, "self": line.self, "cum": line.cum} for line in sorted(lines, key=lambda line: line.line)],
     }
 
@@ -202,8 +204,7 @@ def _rows(profile: Profile, numbers: Numbers, functions: Sequence[int]) -> list[
     ]
 
 
-def _neighbours(profile: Profile, numbers: Numbers, found: Iterable[neighbours.Neighbour]) -> list[Json]:
-    shown = list(found)[:MOST_NEIGHBOURS]
+def _neighbours(profile: Profile, numbers: Numbers, shown: Sequence[neighbours.Neighbour]) -> list[Json]:
     rows = _rows(profile, numbers, [neighbour.function for neighbour in shown])
     return [{**row, "weight": n.weight, "exact": n.exact} for row, n in zip(rows, shown)]
 

@@ -13,6 +13,7 @@ from plopi.model import Profile
 from plopi.viewer.analysis import index
 from plopi.viewer.analysis.call_graph import Numbers, Selection
 from plopi.viewer.analysis.choose import Edge, Picture, choose
+from plopi.viewer.analysis.rank import Choice
 
 
 def numbers_of(profile: Profile, type: int = 0, thread: int | None = None) -> Numbers:
@@ -20,7 +21,7 @@ def numbers_of(profile: Profile, type: int = 0, thread: int | None = None) -> Nu
 
 
 def picture_of(profile: Profile, nodes: int = 80, thread: int | None = None) -> Picture:
-    return choose(numbers_of(profile, thread=thread), nodes)
+    return choose(numbers_of(profile, thread=thread), Choice(nodes))
 
 
 def drawn(profile: Profile, nodes: int = 80, thread: int | None = None) -> str:

@@ -12,7 +12,8 @@ from pictures import drawn, lines_of, numbers_of, picture_of
 from profiles import calls_profiles, large_stacks, stacks_profiles
 
 from plopi.model import Profile
-from plopi.viewer.analysis.choose import LeftOut, Picture, choose, scores
+from plopi.viewer.analysis.choose import LeftOut, Picture, choose
+from plopi.viewer.analysis.rank import Choice, scores
 
 
 def test_a_small_profile_is_drawn_whole() -> None:
@@ -184,7 +185,7 @@ def test_a_dashed_edge_that_a_path_implies_is_not_drawn() -> None:
             leaf 2
     """)
     numbers = numbers_of(profile)
-    shown = {profile.function_name(f) for f in choose(numbers, 80).nodes}
+    shown = {profile.function_name(f) for f in choose(numbers, Choice(80)).nodes}
     assert shown == {"main", "mid", "leaf"}
     assert drawn(profile).splitlines()[3:] == ["main -> mid 1300", "mid -> leaf 800"]
 
@@ -267,7 +268,10 @@ def test_the_score_is_entropy_of_callers_and_callees_times_cum_plus_self() -> No
           pass
             leaf 100
     """)
-    named = {profile.function_name(f): score for f, score in enumerate(scores(numbers_of(profile)).tolist())}
+    named = {
+        profile.function_name(f): score
+        for f, score in enumerate(scores(numbers_of(profile), np.arange(len(profile.functions))).tolist())
+    }
     assert named == {
         "main": 200 * (1 + 1),  # no callers; two equal callees: one bit
         "hub": 100 * (0 + 1),
@@ -344,7 +348,7 @@ def pictures() -> st.SearchStrategy[tuple[Profile, int]]:
 def test_a_picture_holds_together(case: tuple[Profile, int]) -> None:
     profile, limit = case
     numbers = numbers_of(profile)
-    picture = choose(numbers, limit)
+    picture = choose(numbers, Choice(limit))
     assert len(picture.nodes) <= limit
     assert picture.nodes == sorted(set(picture.nodes), key=lambda f: (-int(numbers.cum[f]), f))
     check_edges(picture)

@@ -1,7 +1,7 @@
 """What to draw of a call graph: at most N functions, and the edges that hold them together.
 
-1. *Choose* by what a function explains. Its score is pprof's: cum times the entropy of where its weight comes from and goes
-   to, plus self; a function that merely passes its weight on scores next to nothing. Heavy owners of self time are always in.
+1. *Choose* by what a function explains (``rank``); heavy owners of self time are always in. Or take what surrounds one function
+   (``around``).
 2. *Link* the chosen through what is hidden between them (see ``links``). Where that is one chain of wrappers, functions that have
    hardly any self time and one caller and one callee, the edge lists them: they are folded into it.
 3. *Prune* edges: those that tell little of either end, and residual ones that a path of others implies; never one that holds a
@@ -21,15 +21,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plopi.model import NONE
+from plopi.viewer.analysis.around import neighbourhood
 from plopi.viewer.analysis.call_graph import Numbers
-from plopi.viewer.analysis.columns import Floats, Ints, Mask
+from plopi.viewer.analysis.columns import Ints
 from plopi.viewer.analysis.forest import Forest, forest_of
 from plopi.viewer.analysis.links import Link, Linked, link
+from plopi.viewer.analysis.rank import WRAPPER_FLOW, WRAPPER_SELF, Choice, ranking
 
-SMALL_NODES = 0.4
-"""Functions whose cum is below this share of total / N are not worth one of N nodes: 0.5 % at 80."""
-HEAVY_SELF = 2.0
-"""Functions whose self reaches this share of total / N are never hidden: 2.5 % at 80, so at most N / 2 of them."""
 SMALL_EDGE = 0.001
 """Edges below this share of the total are pruned."""
 TOLD_IN = 0.8
@@ -39,10 +37,6 @@ TOLD_OUT = 0.5
 HEAVY_EDGE = 4.0
 """Beside those, direct edges from this share of total / N on are drawn: 5 % at 80."""
 EDGES_PER_NODE = 2
-WRAPPER_SELF = 0.005
-"""A wrapper's own time is below this share of the total,"""
-WRAPPER_FLOW = 0.95
-"""and its one caller and one callee account for at least this share of its cum."""
 ROUNDS = 4
 MOST_CANDIDATES = 3
 """Of the functions that are worth drawing, so many times N are looked at: room made by folding is filled from these."""
@@ -87,103 +81,49 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Appraisal:
-    """By function: how much it explains, and whether it merely passes its weight on from one caller to one callee."""
+class _Terms:
+    """What one picture is made to. ``pinned`` functions neither fold nor lose edges; ``whole`` is what small is small to."""
 
-    score: Floats
-    passes_on: Mask
-
-
-def appraise(numbers: Numbers) -> Appraisal:
-    """Linear in functions and edges, and the same whatever the number of nodes."""
-    return Appraisal(scores(numbers), _passes_on(numbers))
+    limit: int
+    whole: int
+    pinned: frozenset[int] = frozenset()
+    folds: bool = True
 
 
-def choose(numbers: Numbers, limit: int, appraisal: Appraisal | None = None) -> Picture:
-    """The picture with at most ``limit`` functions; the appraisal of the numbers may be kept from picture to picture."""
-    appraisal = appraisal or appraise(numbers)
-    ranking = _ranking(numbers, limit, _candidates(numbers, limit), appraisal)
-    ranking = ranking[: MOST_CANDIDATES * limit]
-    forest = forest_of(numbers, ranking)
-    want = limit
-    best = _compose(numbers, ranking[:want], limit, forest)
+def choose(numbers: Numbers, choice: Choice) -> Picture:
+    """The picture that is asked for. Functions to be kept are drawn where they belong to the selection, besides the limit."""
+    kept = np.array([f for f in dict.fromkeys(choice.keep) if numbers.present[f] and f not in choice.drop], dtype=np.int64)
+    if choice.around is not None:
+        return _neighbourhood(numbers, choice.around, choice, kept)
+    limit, terms = choice.nodes, _Terms(choice.nodes, numbers.total, frozenset(kept.tolist()))
+    ranked = np.concatenate([kept, ranking(numbers, choice)[: MOST_CANDIDATES * limit]])
+    forest = forest_of(numbers, ranked)
+    most = want = limit + len(kept)
+    best = _compose(numbers, ranked[:want], forest, terms)
     for _ in range(ROUNDS):
-        room = limit - len(best.nodes)
-        if room <= 0 or want >= len(ranking):
+        room = most - len(best.nodes)
+        if room <= 0 or want >= len(ranked):
             break
         want += room
-        fuller = _compose(numbers, ranking[:want], limit, forest)
-        if len(fuller.nodes) > limit:
+        fuller = _compose(numbers, ranked[:want], forest, terms)
+        if len(fuller.nodes) > most:
             break
         best = fuller
     return best
 
 
-def _candidates(numbers: Numbers, limit: int) -> Ints:
-    """Functions worth one of ``limit`` nodes; where these are few and own little, as in a flat profile, all that have weight."""
-    present = numbers.cum > 0
-    worthwhile = present & (numbers.cum >= numbers.total * SMALL_NODES / limit)
-    flat = np.count_nonzero(worthwhile) < limit and 2 * int(numbers.self[worthwhile].sum()) < numbers.total
-    return np.flatnonzero(present if flat else worthwhile)
+def _neighbourhood(numbers: Numbers, function: int, choice: Choice, kept: Ints) -> Picture:
+    """One function with what surrounds it; all of it is drawn, since it is what was asked for."""
+    near = neighbourhood(numbers, function, choice.radius, choice.nodes, choice.drop)
+    terms = _Terms(choice.nodes, int(numbers.cum[function]), frozenset([function, *kept.tolist()]), folds=False)
+    return _compose(numbers, np.unique(np.concatenate([near, kept])), None, terms)
 
 
-def scores(numbers: Numbers) -> Floats:
-    """By function: cum x (entropy of its callers + entropy of its callees and self) + self.
-
-    To have no callers, or no callees, counts as 1: entries and leaves explain much.
-    """
-    structure = numbers.structure
-    foreign = structure.foreign
-    weight = np.where(foreign, np.abs(numbers.edge), 0).astype(np.float64)
-    own = np.abs(numbers.self).astype(np.float64)
-    inward = _entropy(structure.callee, weight, np.zeros_like(own))
-    outward = _entropy(structure.caller, weight, own)
-    inward[np.bincount(structure.callee[foreign], minlength=len(own)) == 0] = 1.0
-    outward[np.bincount(structure.caller[foreign], minlength=len(own)) == 0] = 1.0
-    return np.rint(numbers.cum * (inward + outward) + own)
-
-
-def _entropy(group: Ints, weight: Floats, own: Floats) -> Floats:
-    """Shannon entropy, in bits, of each group's weights together with its ``own``."""
-    whole = np.bincount(group, weights=weight, minlength=len(own)) + own
-    whole[whole == 0] = 1.0
-    return np.bincount(group, weights=_bits(weight / whole[group]), minlength=len(own)) + _bits(own / whole)
-
-
-def _bits(share: Floats) -> Floats:
-    return -share * np.log2(share, out=np.zeros_like(share), where=share > 0)
-
-
-def _passes_on(numbers: Numbers) -> Mask:
-    """Functions that in the whole graph have one caller and one callee worth mentioning and do nothing themselves."""
-    structure = numbers.structure
-    weight = np.where(structure.caller == structure.callee, 0, numbers.edge)
-    most_in = np.zeros(structure.functions, dtype=np.int64)
-    most_out = np.zeros(structure.functions, dtype=np.int64)
-    np.maximum.at(most_in, structure.callee, weight)
-    np.maximum.at(most_out, structure.caller, weight)
-    least = numbers.cum * WRAPPER_FLOW
-    idle = numbers.self < numbers.total * WRAPPER_SELF
-    passes: Mask = idle & (numbers.cum > 0) & (most_in >= least) & (most_out >= least) & (numbers.recursive == 0)
-    return passes
-
-
-def _ranking(numbers: Numbers, limit: int, candidates: Ints, appraisal: Appraisal) -> Ints:
-    """Functions in the order in which they are chosen: owners of much self time, then by score, then by cum, then id.
-
-    Those that merely pass their weight on come last: where there is room, they fold or tell of a second way.
-    """
-    own = numbers.self[candidates]
-    heavy = np.where(own >= max(numbers.total * HEAVY_SELF / limit, 1), -own, 0)
-    score, passes_on = appraisal.score[candidates], appraisal.passes_on[candidates]
-    return candidates[np.lexsort((candidates, -numbers.cum[candidates], -score, passes_on, heavy))]
-
-
-def _compose(numbers: Numbers, chosen: Ints, limit: int, forest: Forest | None) -> Picture:
+def _compose(numbers: Numbers, chosen: Ints, forest: Forest | None, terms: _Terms) -> Picture:
     """The picture of ``chosen``, less those that fold into an edge."""
     linked = link(numbers, chosen, forest)
-    holder, edges = _prune(numbers, chosen, linked, [_edge(numbers, found) for found in linked.links], limit)
-    folded = _fold(numbers, edges, holder)
+    holder, edges = _prune(numbers, chosen, linked, [_edge(numbers, found) for found in linked.links], terms)
+    folded = _fold(numbers, edges, holder, terms.pinned) if terms.folds else edges
     kept = {end for edge in folded for end in (edge.caller, edge.callee)} | {f for f, caller in holder.items() if caller == NONE}
     if len(kept) == len(chosen):
         return _picture(numbers, chosen, holder, edges, linked)
@@ -192,7 +132,7 @@ def _compose(numbers: Numbers, chosen: Ints, limit: int, forest: Forest | None) 
         chains = {(edge.caller, edge.callee): edge for edge in folded}
         linked = link(numbers, chosen, forest)
         folded = [_edge(numbers, found, chains.get((found.caller, found.callee))) for found in linked.links]
-    holder, edges = _prune(numbers, chosen, linked, folded, limit)
+    holder, edges = _prune(numbers, chosen, linked, folded, terms)
     return _picture(numbers, chosen, holder, edges, linked)
 
 
@@ -221,7 +161,9 @@ def _weight_order(edge: Edge) -> tuple[int, int, int]:
     return -edge.weight, edge.caller, edge.callee
 
 
-def _prune(numbers: Numbers, functions: Ints, linked: Linked, edges: list[Edge], limit: int) -> tuple[dict[int, int], list[Edge]]:
+def _prune(
+    numbers: Numbers, functions: Ints, linked: Linked, edges: list[Edge], terms: _Terms
+) -> tuple[dict[int, int], list[Edge]]:
     """What holds each function (its caller in a spanning forest, NONE for a root), and the edges worth drawing by weight."""
     edges = sorted(edges, key=_weight_order)
     holder = _spanning_forest(numbers, functions, linked, edges)
@@ -230,13 +172,14 @@ def _prune(numbers: Numbers, functions: Ints, linked: Linked, edges: list[Edge],
     for edge in edges:
         heaviest.setdefault(edge.callee, edge.caller)
     held |= {(caller, callee) for callee, caller in heaviest.items()}
-    telling = _telling(edges, numbers.total * HEAVY_EDGE / limit)
-    enough = EDGES_PER_NODE * max(len(functions), limit)
+    held |= {(edge.caller, edge.callee) for edge in edges if not edge.residual and {edge.caller, edge.callee} & terms.pinned}
+    telling = _telling(edges, terms.whole * HEAVY_EDGE / terms.limit)
+    enough = EDGES_PER_NODE * max(len(functions), terms.limit)
     kept = [
         edge
         for place, edge in enumerate(edges)
         if (edge.caller, edge.callee) in held
-        or (place < enough and edge.weight >= numbers.total * SMALL_EDGE and (edge.caller, edge.callee) in telling)
+        or (place < enough and edge.weight >= terms.whole * SMALL_EDGE and (edge.caller, edge.callee) in telling)
     ]
     return holder, _without_redundant(kept, held)
 
@@ -322,7 +265,7 @@ def _is_implied(edge: Edge, into: Mapping[int, list[Edge]]) -> bool:
     return False
 
 
-def _fold(numbers: Numbers, edges: list[Edge], holder: Mapping[int, int]) -> list[Edge]:
+def _fold(numbers: Numbers, edges: list[Edge], holder: Mapping[int, int], pinned: frozenset[int]) -> list[Edge]:
     """Fold every wrapper into an edge between its caller and its callee, unless these have an edge of their own or are one.
 
     Without stacks the new edge's weight is that of the wrapper's edge to its callee, or where the wrapper has other callers,
@@ -333,7 +276,7 @@ def _fold(numbers: Numbers, edges: list[Edge], holder: Mapping[int, int]) -> lis
     for edge in edges:
         into[edge.callee][edge.caller] = out_of[edge.caller][edge.callee] = edge
     for wrapper in sorted(out_of, key=lambda f: (-int(numbers.cum[f]), f)):
-        if len(into[wrapper]) != 1 or len(out_of[wrapper]) != 1 or holder[wrapper] == NONE:
+        if len(into[wrapper]) != 1 or len(out_of[wrapper]) != 1 or holder[wrapper] == NONE or wrapper in pinned:
             continue
         (before,), (after,) = into[wrapper].values(), out_of[wrapper].values()
         caller, callee = before.caller, after.callee

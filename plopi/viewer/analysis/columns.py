@@ -71,6 +71,19 @@ def stable_order(keys: Ids) -> Ints:
     return packed
 
 
+def heaviest(values: Ints, most: int) -> Ints:
+    """Rows of the ``most`` greatest values, greatest first, equals by row; linear in the values."""
+    if len(values) <= most:
+        return np.argsort(-values, kind="stable")
+    if most <= 0:
+        return np.zeros(0, dtype=np.int64)
+    least = np.partition(values, len(values) - most)[len(values) - most]
+    above = np.flatnonzero(values > least)
+    level = np.flatnonzero(values == least)[: most - len(above)]
+    rows = np.concatenate([above, level])
+    return rows[np.lexsort((rows, -values[rows]))]
+
+
 @dataclass(frozen=True)
 class Groups:
     """Rows put in groups: those of group ``g`` are ``rows[start[g]:start[g + 1]]``, in order of row."""
@@ -81,6 +94,14 @@ class Groups:
     def of(self, group: int) -> Ids:
         rows: Ids = self.rows[self.start[group] : self.start[group + 1]]
         return rows
+
+    def of_many(self, groups: Ids) -> tuple[Ids, Ints]:
+        """The rows of several groups, one behind the other, and of each row the place in ``groups`` of its own."""
+        start = self.start[groups].astype(np.int64)
+        count = self.start[np.asarray(groups) + 1] - start
+        owner = np.repeat(np.arange(len(count)), count)
+        within = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        return self.rows[start[owner] + within], owner
 
     def sums(self, values: Ints) -> Ints:
         """Sum of ``values[row]`` in each group."""

@@ -11,6 +11,7 @@ from plopi.viewer.analysis import choose, packages, table
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of
 from plopi.viewer.analysis.columns import Ids, column
 from plopi.viewer.analysis.prepared import Arrays, structure_from, structure_of
+from plopi.viewer.analysis.rank import Choice
 
 KEPT_SELECTIONS = 4
 KEPT_PICTURES = 4
@@ -23,20 +24,16 @@ class Weighed:
         self.numbers = numbers
         self._index = of
         self._lock = threading.RLock()
-        self._pictures: OrderedDict[int, choose.Picture] = OrderedDict()
+        self._pictures: OrderedDict[Choice, choose.Picture] = OrderedDict()
 
-    def picture(self, nodes: int) -> choose.Picture:
-        """The picture with at most so many functions."""
+    def picture(self, choice: Choice) -> choose.Picture:
         with self._lock:
-            if nodes not in self._pictures:
-                self._pictures[nodes] = choose.choose(self.numbers, nodes, self.appraisal)
+            if choice not in self._pictures:
+                self._pictures[choice] = choose.choose(self.numbers, choice)
                 while len(self._pictures) > KEPT_PICTURES:
                     self._pictures.popitem(last=False)
-            return self._pictures[nodes]
-
-    @cached_property
-    def appraisal(self) -> choose.Appraisal:
-        return choose.appraise(self.numbers)
+            self._pictures.move_to_end(choice)
+            return self._pictures[choice]
 
     @cached_property
     def groups(self) -> tuple[list[packages.Group], dict[int, int]]:

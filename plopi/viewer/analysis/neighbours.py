@@ -10,7 +10,7 @@ import numpy as np
 
 from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.call_tree import topmost
-from plopi.viewer.analysis.columns import Ids, group_by_key
+from plopi.viewer.analysis.columns import Ids, group_by_key, heaviest
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,31 @@ class Line:
     cum: int
 
 
-def callers(numbers: Numbers, function: int) -> list[Neighbour]:
-    """All direct callers, heaviest first, the function itself among them where it recurses."""
-    return _neighbours(numbers, numbers.structure.callers.of(function), numbers.structure.caller)
+@dataclass(frozen=True)
+class Neighbours:
+    """The heaviest ones, equals by id, and how many there are in all."""
+
+    heaviest: list[Neighbour]
+    total: int
 
 
-def callees(numbers: Numbers, function: int) -> list[Neighbour]:
-    """All direct callees, heaviest first."""
-    return _neighbours(numbers, numbers.structure.callees.of(function), numbers.structure.callee)
+def callers(numbers: Numbers, function: int, most: int) -> Neighbours:
+    """Direct callers, the function itself among them where it recurses."""
+    return _neighbours(numbers, numbers.structure.callers.of(function), numbers.structure.caller, most)
 
 
-def _neighbours(numbers: Numbers, rows: Ids, other: Ids) -> list[Neighbour]:
+def callees(numbers: Numbers, function: int, most: int) -> Neighbours:
+    """Direct callees, likewise."""
+    return _neighbours(numbers, numbers.structure.callees.of(function), numbers.structure.callee, most)
+
+
+def _neighbours(numbers: Numbers, rows: Ids, other: Ids, most: int) -> Neighbours:
+    """Rows of a function's edges come by the function at the other end."""
     rows = rows[numbers.edge[rows] != 0] if numbers.sampled else rows
-    rows = rows[np.lexsort((other[rows], -numbers.edge[rows]))]
-    exact = numbers.edge_exact[rows].tolist() if numbers.edge_exact is not None else [True] * len(rows)
-    return [Neighbour(*row) for row in zip(other[rows].tolist(), numbers.edge[rows].tolist(), exact)]
+    shown = rows[heaviest(numbers.edge[rows], most)]
+    exact = numbers.edge_exact[shown].tolist() if numbers.edge_exact is not None else [True] * len(shown)
+    ends = zip(other[shown].tolist(), numbers.edge[shown].tolist(), exact)
+    return Neighbours([Neighbour(*row) for row in ends], len(rows))
 
 
 def lines(numbers: Numbers, function: int) -> list[Line]:
