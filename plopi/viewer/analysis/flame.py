@@ -1,0 +1,266 @@
+"""The flame graph: stacks merged by the functions they go through, and of that tree only what is wide enough to be seen.
+
+The tree is never made as a whole. It is grown level by level from the top, each level by whole columns: the places in the call
+tree that a box stands for are its part of a *front*; a step leads each place to its children (inverted: to its parent), and
+places of one box that lead to one function are a box of the next level. What is narrower than asked for is not followed, so the
+cost is that of what can be seen. A recursion shows as often as it recurs.
+
+There are four such trees: from the roots down, from the leaves up (inverted), and from one function down or up (sandwich). A
+sandwich counts each sample once: it starts at those activations of the function that are not nested in another of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from plopi.errors import PlopiError
+from plopi.viewer.analysis.call_graph import Numbers, StackStructure
+from plopi.viewer.analysis.call_tree import CallTree
+from plopi.viewer.analysis.columns import Groups, Ints, Mask, group_by_id, group_by_key, prefix_sums
+
+MOST_BOXES = 20_000
+DEEPEST = 1000
+"""Levels of one answer; what lies deeper is counted as cut, and there once its caller is zoomed."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which tree and what of it: ``zoom`` is a path of functions from the top, ``least`` the smallest share of the zoomed box (of
+    all of them, unzoomed) that is worth a box."""
+
+    zoom: tuple[int, ...] = ()
+    inverted: bool = False
+    root: int | None = None
+    least: float = 0.0
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Boxes by row, parents before their children, siblings adjacent and by name.
+
+    ``start`` is where a box begins: weight from the left edge of all that is shown, counting boxes that were cut. ``self`` is
+    what of its weight is in no child. ``base``: its weight on the other side of a diff.
+    """
+
+    parent: Ints
+    function: Ints
+    start: Ints
+    weight: Ints
+    self: Ints
+    base: Ints | None
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+
+@dataclass(frozen=True)
+class Flame:
+    """``zoom`` is as much of the path as there is, ``zoom_weights`` the weights along it; ``weight`` that of all that is shown:
+    the boxes' self and ``cut_weight``, of the boxes left out directly below a shown one, add up to it."""
+
+    boxes: Boxes
+    zoom: tuple[int, ...]
+    zoom_weights: tuple[int, ...]
+    weight: int
+    cut_boxes: int
+    cut_weight: int
+
+
+@dataclass(frozen=True)
+class _Front:
+    """Places in the call tree, the box that each belongs to, and its weight on each side."""
+
+    place: Ints
+    box: Ints
+    weights: tuple[Ints, ...]
+
+    def of(self, rows: Ints | Mask) -> _Front:
+        return _Front(self.place[rows], self.box[rows], tuple(weight[rows] for weight in self.weights))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The next level's boxes in order of drawing, too narrow ones among them; ``row_box``: the box of each row of the front."""
+
+    parent: Ints
+    function: Ints
+    weights: tuple[Ints, ...]
+    start: Ints
+    row_box: Ints
+
+
+class Forest:
+    """The stacks of one selection, ready to be grown. ``rank``: functions' places in the order of names."""
+
+    def __init__(self, numbers: Numbers, rank: Ints, children: Groups, base: Numbers | None = None) -> None:
+        self.stacks = stacks_of(numbers)
+        self.children = children
+        self.rank = rank
+        self.by_rank = np.argsort(rank)
+        sides = [side for side in (numbers, base) if side is not None]
+        self.own = tuple(_column(side.own) for side in sides)
+        self.subtree = tuple(_column(side.subtree) for side in sides)
+        if any(own.min(initial=0) < 0 for own in self.own):
+            raise PlopiError("Some weights of this profile are negative, and no box is that narrow: look at the table.")
+
+    @property
+    def tree(self) -> CallTree:
+        return self.stacks.tree
+
+    def flame(self, shape: Shape) -> Flame:
+        """The boxes of ``shape``, at most MOST_BOXES: where there are more, the widest half, quarter, ... by share."""
+        front, zoomed, weights = self._zoomed(shape)
+        weight = int(front.weights[0].sum())
+        least = shape.least
+        while (found := self._grown(front, shape.inverted, least * weight)) is None:
+            least = max(2 * least, 1e-5)
+        boxes, cut_boxes, cut_weight = found
+        return Flame(boxes, zoomed, weights, weight, cut_boxes, cut_weight)
+
+    def _zoomed(self, shape: Shape) -> tuple[_Front, tuple[int, ...], tuple[int, ...]]:
+        """The places of the last box of the path that is there, or those of all boxes on top."""
+        here = front = self._top(shape)
+        weights: list[int] = []
+        for function in shape.zoom:
+            there = front.of(self.tree.function[front.place] == function)
+            weight = int(there.weights[0].sum())
+            if not weight:
+                break
+            weights.append(weight)
+            here, front = there, self._step(there, shape.inverted)
+        return here, shape.zoom[: len(weights)], tuple(weights)
+
+    def _top(self, shape: Shape) -> _Front:
+        if shape.root is not None:
+            place, carried = self.stacks.activations.of(shape.root), self.subtree
+        elif shape.inverted:
+            place, carried = np.flatnonzero(np.logical_or.reduce([own != 0 for own in self.own])), self.own
+        else:
+            place, carried = np.flatnonzero(self.tree.parent < 0), self.subtree
+        return _Front(place, np.full(len(place), -1, dtype=np.int64), tuple(column[place] for column in carried))
+
+    def _step(self, front: _Front, inverted: bool) -> _Front:
+        """Where the places of a front lead to."""
+        if not inverted:
+            counts = self.children.start[front.place + 1] - self.children.start[front.place]
+            first = self.children.start[front.place] - (np.cumsum(counts) - counts)
+            place = self.children.rows[np.repeat(first, counts) + np.arange(int(counts.sum()), dtype=np.int64)]
+            return _Front(place, np.repeat(front.box, counts), tuple(column[place] for column in self.subtree))
+        above = front.of(self.tree.parent[front.place] >= 0)
+        key, rows = group_by_key((above.box + 1) * len(self.tree) + self.tree.parent[above.place])
+        box, place = np.divmod(key, max(len(self.tree), 1))
+        return _Front(place, box - 1, tuple(rows.sums(weight) for weight in above.weights))
+
+    def _level(self, front: _Front, starts: Ints) -> _Level:
+        """The boxes that a front's places make; ``starts`` by parent."""
+        functions = max(len(self.rank), 1)
+        key, rows = group_by_key((front.box + 1) * functions + self.rank[self.tree.function[front.place]])
+        parent, rank = np.divmod(key, functions)
+        parent -= 1
+        weights = tuple(rows.sums(weight) for weight in front.weights)
+        before = np.cumsum(weights[0]) - weights[0]
+        eldest = np.searchsorted(parent, parent)
+        row_box = np.empty(len(front.place), dtype=np.int64)
+        row_box[rows.rows] = np.repeat(np.arange(len(key), dtype=np.int64), np.diff(rows.start))
+        left = np.where(parent < 0, 0, starts[parent]) if len(starts) else np.zeros(len(key), dtype=np.int64)
+        return _Level(parent, self.by_rank[rank], weights, left + before - before[eldest], row_box)
+
+    def _grown(self, front: _Front, inverted: bool, least: float) -> tuple[Boxes, int, int] | None:
+        """All boxes below (and of) a front; None where they are too many."""
+        levels: list[_Level] = []
+        starts = below = np.zeros(0, dtype=np.int64)
+        total_boxes = cut_boxes = cut_weight = 0
+        belows: list[Ints] = []
+        while len(front.place):
+            level = self._level(front, starts)
+            weight = level.weights[0]
+            belows.append(_sums_by_parent(level.parent, weight, len(starts)))
+            kept = (weight >= least) & (weight > 0) & (len(levels) < DEEPEST)
+            cut = (weight > 0) & ~kept
+            cut_boxes += int(np.count_nonzero(cut))
+            cut_weight += int(weight[cut].sum())
+            total_boxes += int(np.count_nonzero(kept))
+            if total_boxes > MOST_BOXES:
+                return None
+            number = np.cumsum(kept) - 1
+            going = front.of(kept[level.row_box])
+            box = number[level.row_box[kept[level.row_box]]]
+            levels.append(_of(level, kept))
+            starts = levels[-1].start
+            front = self._step(replace(going, box=box), inverted)
+        return _boxes(levels, [*belows[1:], below]), cut_boxes, cut_weight
+
+
+def _of(level: _Level, kept: Mask) -> _Level:
+    weights = tuple(weight[kept] for weight in level.weights)
+    return _Level(level.parent[kept], level.function[kept], weights, level.start[kept], level.row_box)
+
+
+def _sums_by_parent(parent: Ints, weight: Ints, parents: int) -> Ints:
+    """Weight of all children of each parent; ``parent`` rises."""
+    sums = prefix_sums(weight)
+    edges = np.searchsorted(parent, np.arange(parents + 1, dtype=np.int64))
+    return sums[edges[1:]] - sums[edges[:-1]]
+
+
+def _boxes(levels: list[_Level], belows: list[Ints]) -> Boxes:
+    """Levels put together; ``belows`` has, for each, the weight that goes on into children (shorter where nothing does)."""
+    ends = np.cumsum([0, 0, *(len(level.parent) for level in levels)]).tolist()
+    parents = [np.where(level.parent < 0, -1, level.parent + offset) for level, offset in zip(levels, ends)]
+    weight = _joined([level.weights[0] for level in levels])
+    below = _joined([each if len(each) else np.zeros(len(level.parent), dtype=np.int64) for level, each in zip(levels, belows)])
+    two_sided = levels and len(levels[0].weights) > 1
+    return Boxes(
+        parent=_joined(parents),
+        function=_joined([level.function for level in levels]),
+        start=_joined([level.start for level in levels]),
+        weight=weight,
+        self=weight - below,
+        base=_joined([level.weights[1] for level in levels]) if two_sided else None,
+    )
+
+
+def _joined(columns: list[Ints]) -> Ints:
+    return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+
+
+def _column(values: Ints | None) -> Ints:
+    if values is None:
+        raise PlopiError("These numbers were not made of stacks, and only stacks can be drawn as flames.")
+    return values
+
+
+def stacks_of(numbers: Numbers) -> StackStructure:
+    """The stacks behind numbers. Raises PlopiError where a profile holds none."""
+    if numbers.structure.stacks is None:
+        raise PlopiError("This profile holds calls and no stacks: look at the graph, the table or a function's page.")
+    return numbers.structure.stacks
+
+
+def children_of(tree: CallTree) -> Groups:
+    """Positions by parent, for each position."""
+    roots = int(np.count_nonzero(tree.parent < 0))
+    groups = group_by_id(tree.parent + 1, len(tree) + 1)
+    return Groups(groups.rows[roots:], groups.start[1:] - roots)
+
+
+def matched_weight(numbers: Numbers, wanted: Mask) -> int:
+    """Weight of the samples with a ``wanted`` function (a mask by function) anywhere in their stacks, each once."""
+    tree, subtree = stacks_of(numbers).tree, _column(numbers.subtree)
+    place = np.flatnonzero(wanted[tree.function])
+    if not len(place):
+        return 0
+    end = tree.end[place]
+    outermost = np.ones(len(place), dtype=np.bool_)
+    outermost[1:] = np.maximum.accumulate(end)[:-1] <= place[1:]
+    return int(subtree[place[outermost]].sum())
+
+
+def deepest(numbers: Numbers) -> int:
+    """Functions in the deepest stack that has weight."""
+    tree, own = stacks_of(numbers).tree, _column(numbers.own)
+    ended = np.cumsum(np.bincount(tree.end, minlength=len(tree) + 1)[: len(tree)])
+    depth = np.arange(1, len(tree) + 1, dtype=np.int64) - ended
+    return int(depth[own != 0].max(initial=0))
