@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  betweenViews,
+  covering,
+  eachBox,
+  fitText,
+  layoutFlame,
+  panView,
+  pathOf,
+  placeAmong,
+  rowAt,
+  rowOf,
+  rowsOf,
+  rowsWithin,
+  walkFlame,
+  zoomView,
+} from "../../plopi/static/js/layout/flame.js";
+
+// main 100: a 60 (b 50: c 10), d 30; the 10 before d are boxes too narrow to be sent
+const NODES = { parent: [-1, 0, 0, 1, 3], start: [0, 0, 70, 0, 20], weight: [100, 60, 30, 50, 10] };
+const FUNCTIONS = [1, 2, 5, 3, 4];
+const LAYOUT = layoutFlame(NODES, 100);
+const WHOLE = { left: 0, right: 1, top: 0 };
+const drawn = (view, size) => {
+  const boxes = [];
+  eachBox(LAYOUT, view, size, (...box) => boxes.push(box));
+  return boxes;
+};
+
+test("boxes are as wide as their weights, and begin where they begin", () => {
+  assert.equal(LAYOUT.levels, 4);
+  assert.deepEqual(drawn(WHOLE, { width: 1000, height: 100, row: 20 }), [
+    [0, 0, 0, 1000],
+    [1, 0, 20, 600],
+    [2, 700, 20, 300],
+    [3, 0, 40, 500],
+    [4, 200, 60, 100],
+  ]);
+});
+
+test("only what is in the window, and wide enough, is drawn", () => {
+  assert.deepEqual(
+    drawn({ left: 0.7, right: 1, top: 1 }, { width: 300, height: 20, row: 20 }).map(([row]) => row),
+    [2],
+  );
+  assert.deepEqual(
+    drawn(WHOLE, { width: 4, height: 100, row: 20 }).map(([row]) => row),
+    [0, 1, 2, 3],
+  );
+});
+
+test("the box under a point", () => {
+  assert.equal(rowAt(LAYOUT, 1, 0.59), 1);
+  assert.equal(rowAt(LAYOUT, 1, 0.65), -1);
+  assert.equal(rowAt(LAYOUT, 1, 0.7), 2);
+  assert.equal(rowAt(LAYOUT, 9, 0.5), -1);
+  assert.deepEqual(rowsWithin(LAYOUT, 1, 0.61, 0.69), [2, 2]);
+  assert.deepEqual(rowsOf(LAYOUT, 1), [1, 3]);
+});
+
+test("a path names a box", () => {
+  for (let row = 0; row < LAYOUT.count; row += 1) assert.equal(rowOf(LAYOUT, FUNCTIONS, pathOf(LAYOUT, FUNCTIONS, row)), row);
+  assert.equal(rowOf(LAYOUT, FUNCTIONS, [1, 3]), -1);
+});
+
+test("what covers a stretch is what is asked for more finely", () => {
+  assert.equal(covering(LAYOUT, 0.05, 0.45), 3);
+  assert.equal(covering(LAYOUT, 0.05, 0.55), 1);
+  assert.equal(covering(LAYOUT, 0.05, 0.95), 0);
+});
+
+test("arrow keys walk from box to box", () => {
+  assert.equal(walkFlame(LAYOUT, -1, "child"), 0);
+  assert.equal(walkFlame(LAYOUT, 0, "child"), 1);
+  assert.equal(walkFlame(LAYOUT, 1, "next"), 2);
+  assert.equal(walkFlame(LAYOUT, 2, "next"), 2);
+  assert.equal(walkFlame(LAYOUT, 2, "child"), 2);
+  assert.equal(walkFlame(LAYOUT, 4, "parent"), 3);
+  assert.equal(walkFlame(LAYOUT, 0, "parent"), 0);
+  assert.deepEqual(placeAmong(LAYOUT, 2), [2, 2]);
+  assert.deepEqual(placeAmong(LAYOUT, 0), [1, 1]);
+});
+
+test("text is cut to its room, or left out", () => {
+  const measure = (text) => 7 * text.length;
+  assert.equal(fitText("handler", 49, measure), "handler");
+  assert.equal(fitText("handler", 48, measure), "handl…");
+  assert.equal(fitText("handler", 15, measure), "");
+  for (let room = 16; room < 80; room += 1) assert.ok(measure(fitText("a.rather.long_name", room, measure)) <= room);
+});
+
+test("zooming keeps the place under the pointer and stays inside", () => {
+  const zoomed = zoomView(WHOLE, 0.5, 0.25);
+  assert.deepEqual([zoomed.left, zoomed.right], [0.125, 0.625]);
+  assert.deepEqual(zoomView(zoomed, 100, 0.3), WHOLE);
+  assert.deepEqual(panView(zoomed, -1), { left: 0, right: 0.5, top: 0 });
+});
+
+test("a movement begins and ends where it should and does not leave the straight way", () => {
+  const to = { left: 0.2, right: 0.21, top: 3 };
+  assert.deepEqual(betweenViews(WHOLE, to, 1), to);
+  const first = betweenViews(WHOLE, to, 0);
+  assert.ok(Math.abs(first.left) < 1e-12 && Math.abs(first.right - 1) < 1e-12);
+  const half = betweenViews(WHOLE, to, 0.5);
+  assert.ok(half.left > 0 && half.left < 0.2 && half.right > 0.21 && half.right < 1);
+});
