@@ -21,11 +21,7 @@ Path = tuple[int, ...]
 
 
 def forest(profile: Profile) -> flame.Forest:
-    about = Index(profile)
-    numbers = about.weighed(Selection()).numbers
-    rank = np.empty(len(profile.functions), dtype=np.int64)
-    rank[about.by_name] = np.arange(len(rank))
-    return flame.Forest(numbers, rank, flame.children_of(flame.stacks_of(numbers).tree))
+    return Index(profile).weighed(Selection()).forest
 
 
 def paths(found: flame.Flame) -> dict[Path, tuple[int, int]]:
@@ -133,8 +129,7 @@ def test_the_other_side_of_a_diff_is_beside_every_box() -> None:
         rows.add_sample(rows.stack_of([a, b]), (inner,), thread)
     about = Index(rows.build())
     new, old = (about.weighed(Selection(thread=thread)).numbers for thread in (after, before))
-    tree = flame.stacks_of(new).tree
-    found = flame.Forest(new, np.arange(2), flame.children_of(tree), old).flame(flame.Shape())
+    found = flame.Forest(new, np.arange(2), old).flame(flame.Shape())
     assert found.boxes.weight.tolist() == [10, 9]
     assert found.boxes.base is not None and found.boxes.base.tolist() == [6, 5]
 

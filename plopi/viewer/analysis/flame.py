@@ -11,14 +11,14 @@ sandwich counts each sample once: it starts at those activations of the function
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plopi.errors import PlopiError
-from plopi.viewer.analysis.call_graph import Numbers, StackStructure
-from plopi.viewer.analysis.call_tree import CallTree
-from plopi.viewer.analysis.columns import Groups, Ints, Mask, group_by_id, group_by_key, prefix_sums
+from plopi.errors import Unanswerable
+from plopi.viewer.analysis.call_graph import Numbers, Part
+from plopi.viewer.analysis.columns import Groups, Ids, Ints, Mask, column, group_by_id, group_by_key, prefix_sums
 
 MOST_BOXES = 20_000
 DEEPEST = 1000
@@ -92,22 +92,31 @@ class _Level:
 
 
 class Forest:
-    """The stacks of one selection, ready to be grown. ``rank``: functions' places in the order of names."""
+    """The stacks of one selection, ready to be grown; those of the other side of a diff (``base``) stand beside them.
 
-    def __init__(self, numbers: Numbers, rank: Ints, children: Groups, base: Numbers | None = None) -> None:
-        self.stacks = stacks_of(numbers)
-        self.children = children
+    ``rank``: functions' places in the order of names. Raises PlopiError where there are no stacks, or some weigh less than nothing.
+    """
+
+    def __init__(self, numbers: Numbers, rank: Ids, base: Numbers | None = None) -> None:
+        sides = [numbers] if base is None else [numbers, base]
+        parts = [(part, side) for side, each in enumerate(sides) for part in parts_of(each)]
+        if any(part.own.min(initial=0) < 0 for part, _ in parts):
+            raise Unanswerable("Some weights of this profile are negative, and no box is that narrow: look at the table.")
+        trees = [part.stacks.tree for part, _ in parts]
+        self.offsets = np.cumsum([0, *(len(tree) for tree in trees)]).tolist()
+        self.parts = parts
+        self.parent = _joined([np.where(tree.parent < 0, -1, tree.parent + o) for tree, o in zip(trees, self.offsets)])
+        self.function = _joined([tree.function for tree in trees])
+        self.own = tuple(_joined([part.own if of == side else _none(part) for part, of in parts]) for side in range(len(sides)))
+        self.subtree = tuple(
+            _joined([part.subtree if of == side else _none(part) for part, of in parts]) for side in range(len(sides))
+        )
+        self.children = children_of(self.parent)
         self.rank = rank
         self.by_rank = np.argsort(rank)
-        sides = [side for side in (numbers, base) if side is not None]
-        self.own = tuple(_column(side.own) for side in sides)
-        self.subtree = tuple(_column(side.subtree) for side in sides)
-        if any(own.min(initial=0) < 0 for own in self.own):
-            raise PlopiError("Some weights of this profile are negative, and no box is that narrow: look at the table.")
 
-    @property
-    def tree(self) -> CallTree:
-        return self.stacks.tree
+    def __len__(self) -> int:
+        return len(self.parent)
 
     def flame(self, shape: Shape) -> Flame:
         """The boxes of ``shape``, at most MOST_BOXES: where there are more, the widest half, quarter, ... by share."""
@@ -124,7 +133,7 @@ class Forest:
         here = front = self._top(shape)
         weights: list[int] = []
         for function in shape.zoom:
-            there = front.of(self.tree.function[front.place] == function)
+            there = front.of(self.function[front.place] == function)
             weight = int(there.weights[0].sum())
             if not weight:
                 break
@@ -134,11 +143,12 @@ class Forest:
 
     def _top(self, shape: Shape) -> _Front:
         if shape.root is not None:
-            place, carried = self.stacks.activations.of(shape.root), self.subtree
+            tops = [part.stacks.activations.of(shape.root) + offset for (part, _), offset in zip(self.parts, self.offsets)]
+            place, carried = _joined(tops), self.subtree
         elif shape.inverted:
             place, carried = np.flatnonzero(np.logical_or.reduce([own != 0 for own in self.own])), self.own
         else:
-            place, carried = np.flatnonzero(self.tree.parent < 0), self.subtree
+            place, carried = np.flatnonzero(self.parent < 0), self.subtree
         return _Front(place, np.full(len(place), -1, dtype=np.int64), tuple(column[place] for column in carried))
 
     def _step(self, front: _Front, inverted: bool) -> _Front:
@@ -148,15 +158,15 @@ class Forest:
             first = self.children.start[front.place] - (np.cumsum(counts) - counts)
             place = self.children.rows[np.repeat(first, counts) + np.arange(int(counts.sum()), dtype=np.int64)]
             return _Front(place, np.repeat(front.box, counts), tuple(column[place] for column in self.subtree))
-        above = front.of(self.tree.parent[front.place] >= 0)
-        key, rows = group_by_key((above.box + 1) * len(self.tree) + self.tree.parent[above.place])
-        box, place = np.divmod(key, max(len(self.tree), 1))
+        above = front.of(self.parent[front.place] >= 0)
+        key, rows = group_by_key((above.box + 1) * len(self) + self.parent[above.place])
+        box, place = np.divmod(key, max(len(self), 1))
         return _Front(place, box - 1, tuple(rows.sums(weight) for weight in above.weights))
 
     def _level(self, front: _Front, starts: Ints) -> _Level:
         """The boxes that a front's places make; ``starts`` by parent."""
         functions = max(len(self.rank), 1)
-        key, rows = group_by_key((front.box + 1) * functions + self.rank[self.tree.function[front.place]])
+        key, rows = group_by_key((front.box + 1) * functions + self.rank[self.function[front.place]])
         parent, rank = np.divmod(key, functions)
         parent -= 1
         weights = tuple(rows.sums(weight) for weight in front.weights)
@@ -222,45 +232,54 @@ def _boxes(levels: list[_Level], belows: list[Ints]) -> Boxes:
     )
 
 
-def _joined(columns: list[Ints]) -> Ints:
-    return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+def _joined(columns: Sequence[Ids]) -> Ints:
+    """One column after the other, without a copy where there is one of the right kind."""
+    if len(columns) == 1:
+        return column(columns[0])
+    return np.concatenate(columns).astype(np.int64) if columns else np.zeros(0, dtype=np.int64)
 
 
-def _column(values: Ints | None) -> Ints:
-    if values is None:
-        raise PlopiError("These numbers were not made of stacks, and only stacks can be drawn as flames.")
-    return values
+def _none(part: Part) -> Ints:
+    return np.zeros(len(part.own), dtype=np.int64)
 
 
-def stacks_of(numbers: Numbers) -> StackStructure:
-    """The stacks behind numbers. Raises PlopiError where a profile holds none."""
-    if numbers.structure.stacks is None:
-        raise PlopiError("This profile holds calls and no stacks: look at the graph, the table or a function's page.")
-    return numbers.structure.stacks
+def parts_of(numbers: Numbers) -> tuple[Part, ...]:
+    """The call trees behind numbers. Raises Unanswerable where a profile holds none."""
+    if not numbers.sampled:
+        raise Unanswerable(
+            "A flame graph is made of whole stacks, and this dump holds totals of functions and of who called whom, from which no "
+            "stack can be told: look at the graph, the table, or a function with its callers and callees."
+        )
+    return numbers.parts
 
 
-def children_of(tree: CallTree) -> Groups:
+def children_of(parent: Ids) -> Groups:
     """Positions by parent, for each position."""
-    roots = int(np.count_nonzero(tree.parent < 0))
-    groups = group_by_id(tree.parent + 1, len(tree) + 1)
+    roots = int(np.count_nonzero(parent < 0))
+    groups = group_by_id(parent + 1, len(parent) + 1)
     return Groups(groups.rows[roots:], groups.start[1:] - roots)
 
 
 def matched_weight(numbers: Numbers, wanted: Mask) -> int:
     """Weight of the samples with a ``wanted`` function (a mask by function) anywhere in their stacks, each once."""
-    tree, subtree = stacks_of(numbers).tree, _column(numbers.subtree)
-    place = np.flatnonzero(wanted[tree.function])
-    if not len(place):
-        return 0
-    end = tree.end[place]
+    return sum(_matched_in(part, wanted) for part in parts_of(numbers))
+
+
+def _matched_in(part: Part, wanted: Mask) -> int:
+    place = np.flatnonzero(wanted[part.stacks.tree.function])
+    end = part.stacks.tree.end[place]
     outermost = np.ones(len(place), dtype=np.bool_)
     outermost[1:] = np.maximum.accumulate(end)[:-1] <= place[1:]
-    return int(subtree[place[outermost]].sum())
+    return int(part.subtree[place[outermost]].sum())
 
 
 def deepest(numbers: Numbers) -> int:
     """Functions in the deepest stack that has weight."""
-    tree, own = stacks_of(numbers).tree, _column(numbers.own)
+    return max((_deepest_in(part) for part in parts_of(numbers)), default=0)
+
+
+def _deepest_in(part: Part) -> int:
+    tree = part.stacks.tree
     ended = np.cumsum(np.bincount(tree.end, minlength=len(tree) + 1)[: len(tree)])
     depth = np.arange(1, len(tree) + 1, dtype=np.int64) - ended
-    return int(depth[own != 0].max(initial=0))
+    return int(depth[part.own != 0].max(initial=0))

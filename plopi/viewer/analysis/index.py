@@ -6,8 +6,10 @@ import threading
 from collections import OrderedDict
 from functools import cached_property
 
+import numpy as np
+
 from plopi.model import Profile
-from plopi.viewer.analysis import choose, packages, table
+from plopi.viewer.analysis import choose, flame, packages, table
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of
 from plopi.viewer.analysis.columns import Ids, column
 from plopi.viewer.analysis.prepared import Arrays, structure_from, structure_of
@@ -34,6 +36,10 @@ class Weighed:
                     self._pictures.popitem(last=False)
             self._pictures.move_to_end(choice)
             return self._pictures[choice]
+
+    @cached_property
+    def forest(self) -> flame.Forest:
+        return flame.Forest(self.numbers, self._index.name_rank)
 
     @cached_property
     def groups(self) -> tuple[list[packages.Group], dict[int, int]]:
@@ -76,6 +82,13 @@ class Index:
     @cached_property
     def by_name(self) -> Ids:
         return table.order_by_name(self.profile)
+
+    @cached_property
+    def name_rank(self) -> Ids:
+        """By function: its place in the order of names."""
+        rank = np.empty_like(self.by_name)
+        rank[self.by_name] = np.arange(len(rank), dtype=rank.dtype)
+        return rank
 
     @cached_property
     def by_calls(self) -> Ids | None:
