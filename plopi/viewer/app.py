@@ -74,6 +74,8 @@ class Viewer(web.Application):
             (f"{base}api/profiles/{_ID}", api.ProfileDetail, services),
             (f"{base}api/profiles/{_SUBJECT}/graph", api.Graph, services),
             (f"{base}api/profiles/{_SUBJECT}/table", api.Table, services),
+            (f"{base}api/profiles/{_SUBJECT}/flame", api.Flame, services),
+            (f"{base}api/profiles/{_SUBJECT}/timeline", api.Timeline, services),
             (f"{base}api/profiles/{_SUBJECT}/function/([0-9]{{1,10}})", api.Function, services),
         ]
         if base != "/":

@@ -100,3 +100,51 @@ def check_function(payload: Mapping[str, Any]) -> None:
             check_row(row, weight=int, exact=bool)
     for line in payload["lines"]:
         check_keys(line, line=int, self=int, cum=int)
+
+
+def check_flame(payload: Mapping[str, Any]) -> None:
+    check_head(payload)
+    searched = {"matched": int} if "matched" in payload else {}
+    own = {
+        "zoom": list,
+        "zoom_weights": list,
+        "zoom_weight": int,
+        "inverted": bool,
+        "root": (int, type(None)),
+        "depth_total": int,
+    }
+    check_keys(payload, **HEAD, **own, functions=dict, groups=list, nodes=dict, cut=dict, **searched)
+    nodes = payload["nodes"]
+    columns = {"parent", "function", "start", "weight", "self", *(["match"] if searched else [])}
+    assert set(nodes) == columns
+    assert len({len(column) for column in nodes.values()}) == 1
+    assert all(type(value) is int for column in nodes.values() for value in column)
+    assert all(-1 <= up < row for row, up in enumerate(nodes["parent"]))
+    assert {str(function) for function in [*nodes["function"], *payload["zoom"]]} <= set(payload["functions"])
+    for key, function in payload["functions"].items():
+        check_keys(function, **FUNCTION, group=int)
+        assert str(function["id"]) == key
+        assert 0 <= function["group"] < len(payload["groups"])
+    check_keys(payload["cut"], nodes=int, weight=int)
+    assert sum(nodes["self"]) + payload["cut"]["weight"] == payload["zoom_weight"]
+
+
+def check_timeline(payload: Mapping[str, Any]) -> None:
+    check_json(payload)
+    check_keys(
+        payload,
+        v=int,
+        revision=str,
+        type=dict,
+        start_ns=(int, type(None)),
+        duration_ns=(int, type(None)),
+        growing=bool,
+        buckets=dict,
+        threads=list,
+        untimed=int,
+    )
+    check_keys(payload["buckets"], start=list, length=list, weight=list)
+    assert len({len(column) for column in payload["buckets"].values()}) == 1
+    for thread in payload["threads"]:
+        check_keys(thread, id=(int, type(None)), name=str, others=int, weight=int, weights=list)
+        assert sum(thread["weights"]) == thread["weight"]

@@ -94,7 +94,7 @@ class _Level:
 class Forest:
     """The stacks of one selection, ready to be grown; those of the other side of a diff (``base``) stand beside them.
 
-    ``rank``: functions' places in the order of names. Raises PlopiError where there are no stacks, or some weigh less than nothing.
+    ``rank``: functions' places in the order of names. Unanswerable where there are no stacks, or some weigh less than 0.
     """
 
     def __init__(self, numbers: Numbers, rank: Ids, base: Numbers | None = None) -> None:
@@ -247,8 +247,8 @@ def parts_of(numbers: Numbers) -> tuple[Part, ...]:
     """The call trees behind numbers. Raises Unanswerable where a profile holds none."""
     if not numbers.sampled:
         raise Unanswerable(
-            "A flame graph is made of whole stacks, and this dump holds totals of functions and of who called whom, from which no "
-            "stack can be told: look at the graph, the table, or a function with its callers and callees."
+            "A flame graph is made of whole stacks, and this dump holds totals of functions and of who called whom, from which "
+            "no stack can be told: look at the graph, the table, or a function with its callers and callees."
         )
     return numbers.parts
 

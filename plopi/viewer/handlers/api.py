@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import plopi
 from plopi.viewer import payloads
 from plopi.viewer.analysis import Index
+from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.entries import Entry, shown
 from plopi.viewer.handlers.base import PATIENCE, Base, etag_of
 from plopi.viewer.listing import Question, detail, row, select
+from plopi.viewer.payloads.flame import Asked
+from plopi.viewer.payloads.timeline import buckets
 from plopi.viewer.processes import Vital
 from plopi.viewer.security import Refused
 from plopi.viewer.subjects import Subject, load
@@ -83,7 +87,7 @@ class ViewHandler(Api):
 
     async def get(self, subject_text: str, *path: str) -> None:
         arguments, ids = self.all_arguments(), subject_of(subject_text)
-        lens = lens_of(arguments)
+        lens = self.lens()
         subject = await self.load(ids)
         if self.unchanged(etag_of(subject.revision, plopi.__version__)):
             return
@@ -93,6 +97,10 @@ class ViewHandler(Api):
             return self.make(about, View.parse(arguments, about.profile), subject.revision, *path)
 
         await self.answer(make)
+
+    def lens(self) -> Lens:
+        """What the view is seen through."""
+        return lens_of(self.all_arguments())
 
     async def load(self, ids: tuple[str, ...]) -> Subject:
         for each in ids:
@@ -128,3 +136,23 @@ class Function(ViewHandler):
             return payloads.function(about, view, int(path[0]), revision)
         except payloads.NoSuchFunction as error:
             raise Refused(404, str(error)) from None
+
+
+class Flame(ViewHandler):
+    """``GET api/profiles/ID/flame``."""
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        try:
+            return payloads.flame(about, view, Asked.parse(self.all_arguments()), revision)
+        except payloads.NoSuchFunction as error:
+            raise Refused(404, str(error)) from None
+
+
+class Timeline(ViewHandler):
+    """``GET api/profiles/ID/timeline``: of all the time, whichever stretch of it the other views show."""
+
+    def lens(self) -> Lens:
+        return replace(super().lens(), time=None)
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        return payloads.timeline(about, view, buckets(self.all_arguments()), revision)

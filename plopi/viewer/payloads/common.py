@@ -1,0 +1,70 @@
+"""What the answers to all views have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from plopi.errors import PlopiError, UsageError
+from plopi.model import Profile, SampleType
+from plopi.viewer.analysis import Index, Weighed, index, names
+from plopi.viewer.analysis.call_graph import Numbers, Selection
+from plopi.viewer.view import View
+
+VERSION = 1
+
+Json = dict[str, Any]
+
+
+class NoSuchFunction(UsageError):
+    """The profile has no function of that number (HTTP 404)."""
+
+
+def text(value: str) -> str:
+    """A string that any JSON encoder and any browser takes: what is no character (half a surrogate pair) is spelled out."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def indexed(profile: Profile | Index) -> Index:
+    return profile if isinstance(profile, Index) else index(profile)
+
+
+def weighed_of(about: Index, view: View) -> Weighed:
+    if not about.profile.sample_types:
+        raise PlopiError("This profile has no sample types and so no weights: there is nothing to show.")
+    return about.weighed(Selection(view.type, view.thread))
+
+
+def head(profile: Profile, view: View, numbers: Numbers, revision: str) -> Json:
+    return {"v": VERSION, "revision": revision, "type": type_of(profile.sample_types[view.type]), "total": numbers.total}
+
+
+def type_of(sample_type: SampleType) -> Json:
+    return {"name": text(sample_type.name), "unit": text(sample_type.unit)}
+
+
+def function_fields(profile: Profile, function: int, label: str) -> Json:
+    name, file = profile.function_name(function), profile.function_file(function)
+    return {
+        "id": function,
+        "label": text(label),
+        "name": text(name),
+        "file": text(file),
+        "line": int(profile.functions.line[function]),
+        "kind": names.kind(name, file),
+    }
+
+
+def rows_of(profile: Profile, numbers: Numbers, functions: Sequence[int]) -> list[Json]:
+    label = names.labels(profile, functions)
+    calls = profile.calls
+    return [
+        {
+            **function_fields(profile, function, label[function]),
+            "self": int(numbers.self[function]),
+            "cum": int(numbers.cum[function]),
+            "calls": None if calls is None else int(calls.calls[function]),
+            "primitive": None if calls is None else int(calls.primitive[function]),
+        }
+        for function in functions
+    ]

@@ -1,0 +1,109 @@
+"""The answer to the flame view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from plopi.errors import UsageError
+from plopi.model import Profile
+from plopi.viewer.analysis import Index, names, packages
+from plopi.viewer.analysis import flame as flames
+from plopi.viewer.analysis import table as tables
+from plopi.viewer.analysis.flame import Flame
+from plopi.viewer.arguments import Arguments, Given, is_digits
+from plopi.viewer.payloads.common import Json, NoSuchFunction, function_fields, head, indexed, text, weighed_of
+from plopi.viewer.view import View
+
+DEFAULT_WIDTH, MOST_WIDTH = 1280, 200_000
+NARROWEST = 0.5
+"""Pixels: what is narrower at the width asked for is left out."""
+LONGEST_ZOOM = 2000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The flame view's own arguments: ``width`` of the zoomed box in pixels, the path to it, which tree, and what to look for."""
+
+    width: int = DEFAULT_WIDTH
+    zoom: tuple[int, ...] = ()
+    inverted: bool = False
+    root: int | None = None
+    q: str = ""
+
+    @classmethod
+    def parse(cls, arguments: Arguments) -> Asked:
+        given = Given(arguments)
+        root = given.text("root")
+        return cls(
+            width=given.whole("width", DEFAULT_WIDTH, 1, MOST_WIDTH),
+            zoom=_path(given.text("zoom") or ""),
+            inverted=given.one_of("inverted", ("0", "1"), "0") == "1",
+            root=None if root is None else given.whole("root", 0, 0, 2**31),
+            q=given.short("q"),
+        )
+
+
+def _path(zoom: str) -> tuple[int, ...]:
+    steps = zoom.split(".") if zoom else []
+    if wrong := next((step for step in steps if not is_digits(step)), None):
+        raise UsageError(f"zoom holds {wrong[:40]!r}, which is no function: give their numbers from the top with dots between.")
+    if len(steps) > LONGEST_ZOOM:
+        raise UsageError(f"zoom is {len(steps)} functions long: at most {LONGEST_ZOOM} are followed, so start at one by root=.")
+    return tuple(map(int, steps))
+
+
+def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = "") -> Json:
+    """The boxes that can be seen. Raises NoSuchFunction, and Unanswerable where no stacks are known."""
+    about = indexed(profile)
+    weighed = weighed_of(about, view)
+    numbers = weighed.numbers
+    flames.parts_of(numbers)
+    if asked.root is not None and asked.root >= len(about.profile.functions):
+        raise NoSuchFunction(f"This profile has no function {asked.root}: find it in the table again.")
+    shape = flames.Shape(asked.zoom, asked.inverted, asked.root, NARROWEST / asked.width)
+    found = weighed.forest.flame(shape)
+    groups, group_of_file = weighed.groups
+    shown = np.unique(np.concatenate([found.boxes.function, np.asarray(found.zoom, dtype=np.int64)])).tolist()
+    if asked.root is not None:
+        shown = sorted({*shown, asked.root})
+    label = names.labels(about.profile, shown)
+    answer = {
+        **head(about.profile, view, numbers, revision),
+        "zoom": list(found.zoom),
+        "zoom_weights": list(found.zoom_weights),
+        "zoom_weight": found.weight,
+        "inverted": asked.inverted,
+        "root": asked.root,
+        "depth_total": flames.deepest(numbers),
+        "functions": {
+            str(function): {
+                **function_fields(about.profile, function, label[function]),
+                "group": group_of_file[int(about.packages.file_row[function])],
+            }
+            for function in shown
+        },
+        "groups": [{**group, "name": text(str(group["name"]))} for group in packages.shares(groups, numbers.total)],
+        "nodes": _boxes(found),
+        "cut": {"nodes": found.cut_boxes, "weight": found.cut_weight},
+    }
+    if asked.q:
+        wanted = tables.matching(about.profile, about.texts, asked.q)
+        answer["matched"] = flames.matched_weight(numbers, wanted)
+        answer["nodes"]["match"] = wanted[found.boxes.function].astype(int).tolist()
+    return answer
+
+
+def _boxes(found: Flame) -> Json:
+    boxes = found.boxes
+    columns = {
+        "parent": boxes.parent,
+        "function": boxes.function,
+        "start": boxes.start,
+        "weight": boxes.weight,
+        "self": boxes.self,
+    }
+    if boxes.base is not None:
+        columns["base"] = boxes.base
+    return {name: values.tolist() for name, values in columns.items()}
