@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from plopi.errors import Unanswerable
 from plopi.model import Profile
 from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
-from plopi.viewer.analysis.lenses import Lens, apply
+from plopi.viewer.analysis.lenses import Lens, look
+from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.entries import revision_of
 from plopi.viewer.readers.results import Parsed, Unreadable
 from plopi.viewer.store import Pending, Store
@@ -93,14 +93,15 @@ class Subjects:
         place = self._place(subject.ids, lens)
         with place.lock:
             if place.index is None or place.revision != subject.revision:
-                place.index, place.revision = self._derive(subject, lens), subject.revision
+                place.index, place.revision = self._derive(subject, lens, place.index), subject.revision
                 place.size = size_of(place.index.profile)
         self._trim(place)
         return place.index
 
-    def _derive(self, subject: Subject, lens: Lens) -> Index:
+    def _derive(self, subject: Subject, lens: Lens, before: Index | None) -> Index:
         if lens == PLAIN:
-            raise Unanswerable("Several profiles cannot be seen as one yet: open one of them.")
+            members = [index_of(parsed).profile for parsed in subject.parsed]
+            return index(merge(members, subject.names, before.profile if before else None))
         plain = self.index(subject)
         view.refuse_unanswerable(lens, plain.profile)
         return through(plain, lens)
@@ -134,10 +135,14 @@ def index_of(parsed: Parsed) -> Index:
 
 def through(plain: Index, lens: Lens) -> Index:
     """The index of what a lens leaves; where only samples went, the call graph's structure and all names are the old ones."""
-    profile = apply(plain.profile, lens)
-    if profile is plain.profile:
+    places = plain.packages if lens.groups else None
+    seen = look(plain.profile, lens, places)
+    before, profile = plain.profile, seen.profile
+    if profile is before:
         return plain
-    derived, before = index(profile), plain.profile
+    derived = index(profile)
+    if places is not None:
+        derived.packages = replace(places, file_row=places.file_row[seen.like])
     if profile.functions is before.functions:
         derived.packages, derived.by_name, derived.texts = plain.packages, plain.by_name, plain.texts
         if profile.stacks is before.stacks and profile.locations is before.locations and profile.calls is before.calls:

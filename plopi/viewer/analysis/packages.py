@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,6 +49,13 @@ class Packages:
 
     origins: tuple[Origin, ...]
     file_row: Ints
+    modules: tuple[str, ...] = ()
+    """Dotted names of modules, by file row too: ``flask.json.provider`` of ``.../site-packages/flask/json/provider.py``."""
+
+    @cached_property
+    def packages(self) -> tuple[str, ...]:
+        """Names of packages, by file row."""
+        return tuple(origin.package for origin in self.origins)
 
     def groups(self, own: Ints) -> tuple[list[Group], dict[int, int]]:
         """The groups for self weights by function, heaviest first and the rest last; and each file row's place among them."""
@@ -74,6 +82,7 @@ def packages(profile: Profile) -> Packages:
     files, file_row = np.unique(column(profile.functions.file), return_inverse=True)
     texts = [profile.strings[file] for file in files.tolist()]
     found, file_row = origins(texts), file_row.astype(np.int64)
+    dotted = module_names(texts)
     if "" in texts:
         names = column(profile.functions.name)
         fileless = np.flatnonzero(file_row == texts.index(""))
@@ -81,7 +90,8 @@ def packages(profile: Profile) -> Packages:
             if group := SPECIAL.get(profile.strings[name]):
                 file_row[fileless[names[fileless] == name]] = len(found)
                 found.append(Origin(group))
-    return Packages(tuple(found), file_row)
+                dotted.append(group)
+    return Packages(tuple(found), file_row, tuple(dotted))
 
 
 def origins(files: Sequence[str]) -> list[Origin]:
@@ -91,6 +101,28 @@ def origins(files: Sequence[str]) -> list[Origin]:
     known = [_known_origin(path) for path in paths]
     root = _common_directory(path for path, origin in zip(paths, known) if origin is None)
     return [origin or _origin_inside(path[len(root) :]) for path, origin in zip(paths, known)]
+
+
+def module_names(files: Sequence[str]) -> list[str]:
+    """What each file is imported as, as far as its path tells; of what is no module, the package's name."""
+    paths = [file.replace("\\", "/") for file in files]
+    known = [_known_origin(path) for path in paths]
+    root = _common_directory(path for path, origin in zip(paths, known) if origin is None)
+    return [_module_name(path, origin, root) for path, origin in zip(paths, known)]
+
+
+def _module_name(path: str, origin: Origin | None, root: str) -> str:
+    if path.startswith("<frozen ") and path.endswith(">"):
+        return path[len("<frozen ") : -1]
+    found = _INSTALLED.search(path) or _LIBRARY.search(path) or _ZIPPED.search(path)
+    if origin is not None and (found is None or path.endswith(_TEMPLATE)):
+        return origin.package
+    inside = found["inside"] if found else path[len(root) :]
+    steps = [step for step in inside.split("/") if step and step != "."]
+    if not steps:
+        return path or BUILT_IN
+    steps[-1] = _stem(steps[-1])
+    return ".".join(steps[:-1] if steps[-1] == "__init__" and len(steps) > 1 else steps)
 
 
 def _known_origin(path: str) -> Origin | None:

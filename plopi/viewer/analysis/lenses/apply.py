@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from plopi.model import Profile
 from plopi.viewer.analysis.lenses import filters
+from plopi.viewer.analysis.lenses.granularity import Seen, regrouped
 from plopi.viewer.analysis.lenses.lens import Lens
 from plopi.viewer.analysis.lenses.patterns import matching
+from plopi.viewer.analysis.packages import Packages, packages
 
 
 def apply(profile: Profile, lens: Lens) -> Profile:
+    """The profile as it is seen through the lens: see ``look``."""
+    return look(profile, lens).profile
+
+
+def look(profile: Profile, lens: Lens, places: Packages | None = None) -> Seen:
     """The profile as it is seen through the lens. Tables that the lens leaves alone are the very same objects.
 
     The profile must be one that the lens can be applied to (``view.refuse_unanswerable``). Raises UsageError for a pattern that
-    is none.
+    is none. ``places`` are the profile's ``packages``, where somebody has worked them out already.
     """
     if lens.time is not None:
         profile = filters.within(profile, lens.time)
     focus, ignore, hide = ([matching(profile, each) for each in patterns] for patterns in (lens.focus, lens.ignore, lens.hide))
-    return filters.by_stack(profile, focus, ignore, hide)
+    profile = filters.by_stack(profile, focus, ignore, hide)
+    if lens.by == "function" and not lens.collapse:
+        return Seen(profile, np.arange(len(profile.functions), dtype=np.int64))
+    return regrouped(profile, lens, places or packages(profile))

@@ -43,8 +43,7 @@ def hidden(profile: Profile, functions: Mask) -> Profile:
     if not cut.any():
         return profile
     trie = merged(column(profile.stacks.parent), location, ~cut)
-    stack = column(profile.samples.stack)
-    stack = np.where(stack >= 0, trie.went[stack], -1)
+    stack = trie.of(column(profile.samples.stack))
     samples = replace(profile.samples, stack=stored(stack))
     whole = replace(profile, stacks=Stacks(stored(trie.parent), stored(trie.label)), samples=samples)
     return with_samples(whole, np.flatnonzero(stack >= 0))

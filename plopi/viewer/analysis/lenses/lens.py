@@ -26,18 +26,6 @@ class Lens:
     collapse: tuple[str, ...] = ()
 
     @property
-    def is_plain(self) -> bool:
-        return self == PLAIN
-
-    @property
-    def filters(self) -> bool:
-        """Whether samples or frames are taken away."""
-        return bool(self.time or self.focus or self.ignore or self.hide)
-
-    @property
-    def regroups(self) -> bool:
-        """Whether functions are put together."""
-        return bool(self.collapse) or self.by in ("module", "package")
-
-
-PLAIN = Lens()
+    def groups(self) -> bool:
+        """Whether a function is something else than in the profile."""
+        return bool(self.collapse) or self.by != "function"

@@ -24,6 +24,10 @@ class Trie:
     label: Ints
     went: Ints
 
+    def of(self, stack: Ints) -> Ints:
+        """Where the nodes of samples went; NONE stays NONE."""
+        return np.append(self.went, -1)[stack]
+
 
 def anywhere(parent: Ints, hit: Mask) -> Mask:
     """By node: whether it or a node above it is hit."""
