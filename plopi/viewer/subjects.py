@@ -144,7 +144,7 @@ def through(plain: Index, lens: Lens) -> Index:
     if places is not None:
         derived.packages = replace(places, file_row=places.file_row[seen.like])
     if profile.functions is before.functions:
-        derived.packages, derived.by_name, derived.texts = plain.packages, plain.by_name, plain.texts
+        vars(derived).update({name: made for name, made in vars(plain).items() if name in ("packages", "by_name", "texts")})
         if profile.stacks is before.stacks and profile.locations is before.locations and profile.calls is before.calls:
             derived.structure = plain.structure
     return derived
