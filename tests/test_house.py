@@ -99,9 +99,10 @@ WITHIN_PLOPI = {
     # importer: what of plopi it may import (its own package always)
     "plopi.model": ("plopi.errors",),
     "plopi.errors": (),
+    "plopi.files": (),
     "plopi.formats": ("plopi.model", "plopi.errors"),
-    "plopi.collector": ("plopi.model", "plopi.errors", "plopi.formats"),
-    "plopi.viewer": ("plopi.model", "plopi.errors", "plopi.formats"),
+    "plopi.collector": ("plopi.model", "plopi.errors", "plopi.files", "plopi.formats"),
+    "plopi.viewer": ("plopi.model", "plopi.errors", "plopi.files", "plopi.formats"),
 }
 
 THIRD_PARTY = {

@@ -19,8 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-from plopi import formats
-from plopi.collector import files
+from plopi import files, formats
 from plopi.formats.pprof import SUFFIX, Written, encode_header, encode_rows
 from plopi.formats.pprof import write as write_pprof
 from plopi.model import SAMPLES, About, ProfileBuilder

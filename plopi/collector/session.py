@@ -10,7 +10,7 @@ import threading
 from types import FrameType
 from typing import Any, NoReturn
 
-from plopi.collector import files
+from plopi import files
 from plopi.collector.collector import Collector
 from plopi.collector.recording import Export, FileSink, Recording, say
 from plopi.collector.settings import Settings

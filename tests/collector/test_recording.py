@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from plopi.collector import files
+from plopi import files
 from plopi.collector.recording import Export, Recording
 from plopi.formats import pprof
 from plopi.formats.limits import Limits
@@ -266,7 +266,7 @@ def test_temporary_files_of_the_dead_are_swept_and_those_of_the_living_kept(data
     dies = """
         import sys, time
         from pathlib import Path
-        from plopi.collector import files
+        from plopi import files
         def write(out):
             print("ready", flush=True)
             time.sleep(60)
