@@ -23,7 +23,7 @@ import plopi
 from plopi.errors import PlopiError
 from plopi.viewer.config import LOOPBACK, Config, is_loopback
 from plopi.viewer.entries import shown
-from plopi.viewer.handlers import api, live, pages
+from plopi.viewer.handlers import api, live, notes, pages
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
 from plopi.viewer.security import Hosts, Refused
 from plopi.viewer.store import Store
@@ -72,6 +72,7 @@ class Viewer(web.Application):
             (f"{base}live", live.Live, {**services, "hub": self.hub}),
             (f"{base}api/profiles", api.Profiles, services),
             (f"{base}api/profiles/{_ID}", api.ProfileDetail, services),
+            (f"{base}api/profiles/{_ID}/notes", notes.Notes, services),
             (f"{base}api/profiles/{_SUBJECT}/graph", api.Graph, services),
             (f"{base}api/profiles/{_SUBJECT}/table", api.Table, services),
             (f"{base}api/profiles/{_SUBJECT}/flame", api.Flame, services),

@@ -46,6 +46,7 @@ class Entry:
     settling: bool = False
     """``trouble`` may pass: it is not called broken yet."""
     alive: bool | None = None
+    tags: tuple[str, ...] = ()
     reading: Reading | None = None
     skimming: Reading | None = None
     """Being read for its columns; for its summary."""

@@ -26,6 +26,7 @@ class Question:
     """What a request wants to see of the index."""
 
     words: tuple[str, ...] = ()
+    tag: str = ""
     sort: str = "started_ns"
     descending: bool = True
     page: int = 1
@@ -45,6 +46,7 @@ class Question:
             raise UsageError(f"order is {order[:40]!r}; use asc or desc")
         return cls(
             tuple(query.casefold().split()),
+            arguments.get("tag", ""),
             sort,
             order == "desc",
             _number(arguments, "page", 1, 10**9),
@@ -64,7 +66,7 @@ class Page:
 
 def select(entries: Iterable[Entry], question: Question, now_ns: int, vital: Callable[[Entry], Vital | None]) -> Page:
     """Filter, sort and cut. A page past the end is the last one: rows may have gone since the link was made."""
-    rows = [entry for entry in entries if _matches(entry, question.words, now_ns)]
+    rows = [entry for entry in entries if _matches(entry, question, now_ns)]
     if question.sort in NEEDS_VITALS:
         vitals = {entry.id: vital(entry) for entry in rows}
         value: Callable[[Entry], Any] = lambda entry: getattr(vitals[entry.id], question.sort, None)  # noqa: E731
@@ -109,6 +111,7 @@ def row(entry: Entry, now_ns: int, vital: Vital | None) -> Row:
         "cpu_percent": vital.cpu_percent if vital else None,
         "rss": vital.rss if vital else None,
         "notes": list(about.notes) if about else [],
+        "tags": list(entry.tags),
     }
 
 
@@ -148,16 +151,18 @@ def _sort_value(entry: Entry, sort: str, now_ns: int) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def _matches(entry: Entry, words: tuple[str, ...], now_ns: int) -> bool:
-    """Every word is somewhere in what the index shows as text."""
-    if not words:
+def _matches(entry: Entry, question: Question, now_ns: int) -> bool:
+    """It has the tag, and every word is somewhere in what the index shows as text."""
+    if question.tag and question.tag not in entry.tags:
+        return False
+    if not question.words:
         return True
-    parts = [entry.name, shown(entry.found.name), entry.status(now_ns), entry.reason or ""]
+    parts = [entry.name, shown(entry.found.name), entry.status(now_ns), entry.reason or "", *entry.tags]
     if entry.summary is not None:
         about = entry.summary.about
         parts += [entry.summary.format, about.host, str(about.pid or ""), about.command, about.python, about.engine, about.mode]
     text = "\n".join(parts).casefold()
-    return all(word in text for word in words)
+    return all(word in text for word in question.words)
 
 
 def _number(arguments: Mapping[str, str], name: str, default: int, most: int) -> int:

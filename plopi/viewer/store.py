@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from plopi.viewer.entries import Entry, Reading, id_of, name_of, shown
+from plopi.viewer.notebook import Notebook
 from plopi.viewer.processes import Processes
 from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.disk_cache import DiskCache
@@ -69,6 +70,8 @@ class Store:
         self._clock = clock
         self._watcher = Watcher(directory, self.bounds.file_size, now_ns=now_ns)
         self._pool = Pool(self.bounds, disk_cache)
+        self.notebook = Notebook(directory)
+        self._tags: dict[str, tuple[str, ...]] = {}
         self._scanner = ThreadPoolExecutor(1, "plopi scan")
         self._scanned_at = float("-inf")
         self._scan: asyncio.Task[None] | None = None
@@ -159,12 +162,24 @@ class Store:
         self._scanner.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._pool.close)
 
+    def tag(self, profile_id: str, tags: tuple[str, ...]) -> None:
+        """These are the tags of a profile now, be there a file of it or not (yet)."""
+        before = self._tags.pop(profile_id, ())
+        if tags:
+            self._tags[profile_id] = tags
+        if profile_id in self._entries:
+            self._entries[profile_id].tags = tags
+        if tags != before:
+            self.revision += 1
+
     # --- scanning ---------------------------------------------------------------------------------------------------------
 
     async def _rescan(self) -> None:
         try:
             loop = asyncio.get_running_loop()
-            changes = await loop.run_in_executor(self._scanner, self._watcher.scan)
+            changes, tags = await loop.run_in_executor(self._scanner, lambda: self.notebook.sift(self._watcher.scan()))
+            for profile_id, new in tags.items():
+                self.tag(profile_id, new)
             await self._note(changes.changed, changes.gone, changes.problem)
             await self._see_who_lives(loop)
         finally:
@@ -185,7 +200,8 @@ class Store:
             profile_id = id_of(found.name)
             entry = self._entries.get(profile_id)
             if entry is None:
-                entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name), found)
+                tags = self._tags.get(profile_id, ())
+                entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name), found, tags=tags)
             entry.put(found)
             self._want_summary(entry)
         for name in gone:  # after what came: a recording that was just finished is still the same profile

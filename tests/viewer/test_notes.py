@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from serving import eventually, pprof, put, viewer
 
 from plopi.errors import FormatError, PlopiError, UsageError
 from plopi.viewer import notes
@@ -89,3 +92,69 @@ def test_anything_sent_is_taken_or_refused(content: Any) -> None:
     except UsageError:
         return
     assert notes.parse(notes.render(taken)) == taken
+
+
+# --- over HTTP ---
+
+JSON = {"Content_Type": "application/json"}
+
+
+def _body(**content: Any) -> bytes:
+    return json.dumps({"v": 1, **content}).encode()
+
+
+def test_tags_are_saved_listed_and_filtered_by(tmp_path: Path) -> None:
+    put(tmp_path / "a.pb.gz", pprof())
+    put(tmp_path / "b.pb.gz", pprof())
+    with viewer(tmp_path) as running:
+        client = running.client
+        where = f"api/profiles/{client.settled('a.pb.gz')['id']}/notes"
+        assert client.ask(where).json == {"v": 1, "tags": [], "notes": "", "views": [], "revision": ""}
+        content = _body(tags=["slow"], notes="why?", views=[{"name": "top", "path": "graph?nodes=5"}])
+        saved = client.ask(where, "PUT", content, If_Match='""', **JSON)
+        assert saved.status == 200
+        assert client.ask(where).json == saved.json
+        assert client.settled("a.pb.gz")["tags"] == ["slow"]
+        assert [row["file"] for row in client.index(tag="slow")["profiles"]] == ["a.pb.gz"]
+        assert [row["file"] for row in client.index(q="slow")["profiles"]] == ["a.pb.gz"]
+        assert client.ask(where, "PUT", _body(tags=["mine"]), If_Match='""', **JSON).status == 409
+        assert client.index()["total"] == 2, "notes are no profiles"
+
+
+def test_notes_that_somebody_edits_are_seen_and_gone_ones_too(tmp_path: Path) -> None:
+    put(tmp_path / "a.pb.gz", pprof())
+    with viewer(tmp_path) as running:
+        client = running.client
+        client.settled("a.pb.gz")
+        (tmp_path / "a.pb.gz.notes.json").write_bytes(notes.render(Notes(("by-hand",))))
+        eventually(lambda: client.row("a.pb.gz")["tags"] == ["by-hand"], "the tag")
+        (tmp_path / "a.pb.gz.notes.json").unlink()
+        eventually(lambda: client.row("a.pb.gz")["tags"] == [], "no tag")
+
+
+def test_broken_notes_are_said_and_spoil_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "a.pb.gz", pprof())
+    (tmp_path / "a.pb.gz.notes.json").write_text("{")
+    with viewer(tmp_path) as running:
+        row = running.client.settled("a.pb.gz")
+        answer = running.client.ask(f"api/profiles/{row['id']}/notes").json
+        assert (row["tags"], answer["revision"]) == ([], "broken")
+        assert "no JSON" in answer["problem"]
+
+
+def test_only_a_page_of_the_viewer_can_change_notes_and_nothing_else_can_be_changed(tmp_path: Path) -> None:
+    put(tmp_path / "a.pb.gz", pprof())
+    with viewer(tmp_path) as running:
+        client = running.client
+        profile = f"api/profiles/{client.settled('a.pb.gz')['id']}"
+        ask = partial(client.ask, f"{profile}/notes", "PUT", _body(tags=["x"]))
+        assert ask(If_Match='""').status == 415
+        assert ask(If_Match='""', Content_Type="text/plain").status == 415
+        assert ask(**JSON).status == 428
+        assert ask(If_Match='""', Origin="http://evil.example", **JSON).status == 403
+        assert ask(If_Match='""', Sec_Fetch_Site="cross-site", **JSON).status == 403
+        assert ask(If_Match='""', Host="evil.example", **JSON).status == 421
+        assert client.ask(f"{profile}/notes", "PUT", b"{", If_Match='""', **JSON).status == 400
+        for path in (profile, f"{profile}/graph", "api/profiles", ""):
+            assert client.ask(path, "PUT", b"{}", **JSON).status == 405
+        assert [each.name for each in tmp_path.iterdir()] == ["a.pb.gz"]

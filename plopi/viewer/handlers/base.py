@@ -24,6 +24,8 @@ from plopi.viewer.subjects import MemberPending, Subjects
 log = logging.getLogger("plopi.viewer")
 
 METHODS: tuple[str, ...] = ("GET", "HEAD")
+ADMITTED = (*METHODS, "PUT")
+"""PUT is for notes alone; all other handlers refuse it."""
 PATIENCE = 2.0
 """Seconds that a request waits for a profile to be read before it is told how far that has come."""
 
@@ -51,6 +53,7 @@ class Base(web.RequestHandler):
 
     SUPPORTED_METHODS = METHODS
     page = False
+    routed = True
     etag: str | None = None
 
     def initialize(self, services: Services) -> None:
@@ -125,8 +128,6 @@ class Base(web.RequestHandler):
 
     def on_refused(self, refused: Refused) -> None:
         """A hook for headers that go with a refusal."""
-        if refused.status == 405:
-            self.set_header("Allow", ", ".join(METHODS))
         if refused.status == 429:
             self.set_header("Retry-After", "60")
         if refused.status == 401:
@@ -139,6 +140,8 @@ class Base(web.RequestHandler):
         self.set_status(status)
         if isinstance(error, Refused):
             self.on_refused(error)
+        if status == 405:
+            self.set_header("Allow", ", ".join(self.SUPPORTED_METHODS if self.routed else METHODS))
         if status == 503:
             self.set_header("Retry-After", "1")
         if self.wants_json:
@@ -167,6 +170,7 @@ class NotFound(Base):
 class RefusedHandler(Base):
     """Says no before anything was routed."""
 
+    routed = False
     SUPPORTED_METHODS = web.RequestHandler.SUPPORTED_METHODS
 
     def initialize(self, services: Services, refused: Refused) -> None:  # type: ignore[override]
@@ -181,12 +185,14 @@ def admit(services: Services, request: httputil.HTTPServerRequest) -> None:
     """The checks that come before routing."""
     services.hosts.check(request.headers.get("Host"))
     services.hosts.check_origin(request.headers.get("Origin"))
-    if request.method not in METHODS:
-        raise Refused(405, f"{str(request.method)[:20]!r} is not answered: the viewer only reads; use GET.")
+    if request.method not in ADMITTED:
+        raise Refused(405, f"{str(request.method)[:20]!r} is not answered: use GET.")
 
 
 def describe(error: BaseException | None, status: int) -> tuple[int, dict[str, Any]]:
     """Status and JSON for an error; what was not raised on purpose is told without its details."""
+    if status == 405:
+        return 405, _message("That is not answered here: the viewer changes nothing but the notes of a profile; use GET.")
     if isinstance(error, Refused):
         return error.status, _message(str(error))
     if isinstance(error, Pending):
