@@ -23,7 +23,7 @@ import plopi
 from plopi.errors import PlopiError
 from plopi.viewer.config import LOOPBACK, Config, is_loopback
 from plopi.viewer.entries import shown
-from plopi.viewer.handlers import api, live, notes, pages
+from plopi.viewer.handlers import api, live, notes, pages, saving
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
 from plopi.viewer.security import Hosts, Refused
 from plopi.viewer.store import Store
@@ -76,6 +76,8 @@ class Viewer(web.Application):
             (f"{base}api/profiles/{_SUBJECT}/graph", api.Graph, services),
             (f"{base}api/profiles/{_SUBJECT}/table", api.Table, services),
             (f"{base}api/profiles/{_SUBJECT}/flame", api.Flame, services),
+            (f"{base}api/profiles/{_SUBJECT}/export", saving.Export, services),
+            (f"{base}api/profiles/{_SUBJECT}/share", saving.Share, services),
             (f"{base}api/profiles/{_SUBJECT}/timeline", api.Timeline, services),
             (f"{base}api/profiles/{_SUBJECT}/function/([0-9]{{1,10}})", api.Function, services),
         ]

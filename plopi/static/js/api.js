@@ -1,7 +1,8 @@
 /** The server's JSON, by the wire format in docs/architecture.md. Every failure is an ApiError with words for the user. */
+import { offline, rootOf, savedFetch } from "./offline.js";
 
 /** The viewer's root, found from where this module was served: works under any base URL. */
-export const ROOT = new URL("../../", import.meta.url);
+export const ROOT = rootOf(import.meta.url);
 const VERSION = 1;
 
 export class ApiError extends Error {
@@ -24,7 +25,7 @@ export function pageUrl(subject, view = "graph", search = "") {
 const escaped = (subject) => subject.split("+").map(encodeURIComponent).join("+");
 
 export class Api {
-  constructor(root = ROOT, fetcher = (...args) => fetch(...args)) {
+  constructor(root = ROOT, fetcher = offline ? savedFetch(offline) : (...args) => fetch(...args)) {
     this.root = root;
     this.fetcher = fetcher;
   }

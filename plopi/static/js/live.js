@@ -1,5 +1,6 @@
 /** News of changes: by websocket, or by asking every few seconds while that cannot be had. */
 import { ROOT } from "./api.js";
+import { offline } from "./offline.js";
 
 const POLL_MS = 3000;
 const RETRY_MS = [1000, 2000, 5000, 10000, 30000];
@@ -17,7 +18,7 @@ export class Live {
     this.failures = 0;
     this.closed = false;
     this.poller = null;
-    this.#connect();
+    if (!offline) this.#connect();
   }
 
   close() {

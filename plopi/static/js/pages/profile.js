@@ -4,6 +4,7 @@
  */
 import { Api, whenReady } from "../api.js";
 import { Live } from "../live.js";
+import { offline, savedHost } from "../offline.js";
 import { UrlState } from "../state.js";
 import { share } from "../format.js";
 import { h, replace } from "../ui/dom.js";
@@ -18,6 +19,7 @@ import { STRIPS, VIEWS } from "../views/registry.js";
 import { pathTo, placeOf, selecting, SELECTING, SHARED } from "./address.js";
 import { Loading } from "./loading.js";
 
+const host = offline ? savedHost(offline) : window;
 const RESIZE_MS = 180;
 const GONE = "This profile's file is gone: the picture shows what was last read of it.";
 const $ = (id) => document.getElementById(id);
@@ -30,6 +32,7 @@ class ProfilePage {
     this.url = new UrlState(
       (path) => ({ ...SHARED, ...viewAt(path).KEYS }),
       (state, changed, moved) => this.#changed(changed, moved),
+      host,
     );
     /** What each view had in the address when it was left: it has it again when one comes back. */
     this.left = new Map();
@@ -235,7 +238,7 @@ class ProfilePage {
 }
 
 applyTheme();
-const place = placeOf(window.location.pathname);
+const place = placeOf(host.location.pathname);
 if (place) new ProfilePage(place.subject).start();
 else {
   const home = h("a", { href: "../../" }, "All profiles");

@@ -1,11 +1,26 @@
 /** The layout Worker: one request at a time matters, so a newer one makes the older one's answer worthless. */
+import { offline } from "../offline.js";
 
 const trusted = globalThis.trustedTypes?.createPolicy("plopi-worker", { createScriptURL: (url) => url });
 
+/** Lays out here where no Worker can be had: a page that was saved as one file has no address to start one from. */
+class HereAndNow extends EventTarget {
+  async postMessage({ id, request }) {
+    const { layout } = await import("../layout/index.js");
+    this.dispatchEvent(new MessageEvent("message", { data: { id, result: layout(request) } }));
+  }
+
+  terminate() {}
+}
+
+function startWorker() {
+  const url = new URL("../layout/worker.js", import.meta.url).href;
+  return new Worker(trusted ? trusted.createScriptURL(url) : url, { type: "module" });
+}
+
 export class LayoutWorker {
   constructor() {
-    const url = new URL("../layout/worker.js", import.meta.url).href;
-    this.worker = new Worker(trusted ? trusted.createScriptURL(url) : url, { type: "module" });
+    this.worker = offline ? new HereAndNow() : startWorker();
     this.last = 0;
     this.waiting = new Map();
     this.worker.addEventListener("message", ({ data }) => this.#answered(data));
