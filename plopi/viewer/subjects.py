@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from plopi.model import Profile
 from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
-from plopi.viewer.analysis.lenses import Lens, look
+from plopi.viewer.analysis.derived import through
+from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.entries import revision_of
 from plopi.viewer.readers.results import Parsed, Unreadable
@@ -131,23 +132,6 @@ def index_of(parsed: Parsed) -> Index:
         parsed.memo["index"] = index(parsed.profile, parsed.prepared or None)
     found: Index = parsed.memo["index"]
     return found
-
-
-def through(plain: Index, lens: Lens) -> Index:
-    """The index of what a lens leaves; where only samples went, the call graph's structure and all names are the old ones."""
-    places = plain.packages if lens.groups else None
-    seen = look(plain.profile, lens, places)
-    before, profile = plain.profile, seen.profile
-    if profile is before:
-        return plain
-    derived = index(profile)
-    if places is not None:
-        derived.packages = replace(places, file_row=places.file_row[seen.like])
-    if profile.functions is before.functions:
-        vars(derived).update({name: made for name, made in vars(plain).items() if name in ("packages", "by_name", "texts")})
-        if profile.stacks is before.stacks and profile.locations is before.locations and profile.calls is before.calls:
-            derived.structure = plain.structure
-    return derived
 
 
 def size_of(profile: Profile) -> int:

@@ -25,7 +25,8 @@ def check_json(payload: Mapping[str, Any]) -> None:
 NUMBERS = {"self": int, "cum": int}
 FUNCTION = {"id": int, "label": str, "name": str, "file": str, "line": int, "kind": str}
 HEAD = {"v": int, "revision": str, "type": dict, "total": int}
-ROW = FUNCTION | NUMBERS | {"calls": (int, type(None)), "primitive": (int, type(None))}
+COUNT = (int, type(None))
+ROW = FUNCTION | NUMBERS | {"group": str, "exact": bool, "calls": COUNT, "primitive": COUNT, "percall_ns": COUNT}
 
 
 def check_head(payload: Mapping[str, Any]) -> None:
@@ -36,10 +37,16 @@ def check_head(payload: Mapping[str, Any]) -> None:
 
 def check_graph(payload: Mapping[str, Any]) -> None:
     check_head(payload)
-    check_keys(payload, **HEAD, shape=str, samples=(int, type(None)), nodes=list, edges=list, groups=list, left_out=dict)
+    parts = {"nodes": list, "edges": list, "hot_path": list, "groups": list, "left_out": dict, "filters": dict}
+    check_keys(payload, **HEAD, shape=str, samples=COUNT, **parts)
+    check_keys(payload["filters"], kept=int, of=int)
+    assert payload["filters"]["kept"] == payload["total"]
     assert payload["shape"] in ("stacks", "calls")
     for node in payload["nodes"]:
-        check_keys(node, **FUNCTION, **NUMBERS, group=int, recursive=int, depth=float, root=bool)
+        check_keys(
+            node, **FUNCTION, **NUMBERS, group=int, recursive=int, depth=float, root=bool, exact=bool, native=COUNT, more=dict
+        )
+        check_keys(node["more"], callers=int, callees=int)
         assert node["kind"] in KINDS
         assert 0 <= node["group"] < len(payload["groups"])
         assert node["depth"] >= 0
@@ -48,14 +55,19 @@ def check_graph(payload: Mapping[str, Any]) -> None:
     check_edges(payload)
     for group in payload["groups"]:
         check_keys(group, name=str, self=int, share=float, color=(int, type(None)))
-    check_keys(payload["left_out"], functions=int, self=int, edges=int, wrappers=int, wrappers_self=int)
+    check_keys(payload["left_out"], functions=int, self=int, edges=int, wrappers=int, wrappers_self=int, top=list)
+    shown = {node["id"] for node in payload["nodes"]}
+    assert set(payload["hot_path"]) <= shown
+    assert not shown & {row["id"] for row in payload["left_out"]["top"]}
+    for row in payload["left_out"]["top"]:
+        check_keys(row, id=int, label=str, **NUMBERS)
     check_sums(payload)
 
 
 def check_edges(payload: Mapping[str, Any]) -> None:
     shown = {node["id"] for node in payload["nodes"]}
     for edge in payload["edges"]:
-        check_keys(edge, caller=int, callee=int, weight=int, residual=bool, exact=bool, wrappers=list)
+        check_keys(edge, caller=int, callee=int, weight=int, residual=bool, exact=bool, back=bool, wrappers=list)
         assert {edge["caller"], edge["callee"]} <= shown
         assert edge["caller"] != edge["callee"]
         assert abs(edge["weight"]) < BOUND
@@ -92,12 +104,27 @@ def check_row(row: Mapping[str, Any], **more: type) -> None:
 
 def check_function(payload: Mapping[str, Any]) -> None:
     check_head(payload)
-    check_keys(payload, **HEAD, function=dict, callers=list, callers_total=int, callees=list, callees_total=int, lines=list)
+    lists = dict.fromkeys(("callers", "callees", "paths", "lines"), list)
+    check_keys(
+        payload,
+        **HEAD,
+        function=dict,
+        callers_total=int,
+        callees_total=int,
+        **lists,
+        recursive=int,
+        gc=int,
+        native=COUNT,
+        exact=bool,
+    )
     check_row(payload["function"])
+    for path in payload["paths"]:
+        check_keys(path, stack=list, omitted=int, weight=int)
+        assert path["stack"][-1]["id"] == payload["function"]["id"]
     for side in ("callers", "callees"):
         assert len(payload[side]) == min(payload[f"{side}_total"], 50)
         for row in payload[side]:
-            check_row(row, weight=int, exact=bool)
+            check_row(row, weight=int)
     for line in payload["lines"]:
         check_keys(line, line=int, self=int, cum=int)
 

@@ -11,10 +11,11 @@ from profiles import calls_profiles, stacks_profiles
 from schema import check_function, check_graph, check_json, check_table
 
 from plopi.errors import PlopiError, UsageError
-from plopi.model import CPU, SAMPLES, About, Profile, ProfileBuilder
+from plopi.model import CPU, NATIVE, SAMPLES, About, Profile, ProfileBuilder
 from plopi.viewer import payloads
 from plopi.viewer.analysis import index
-from plopi.viewer.view import View
+from plopi.viewer.analysis.derived import through
+from plopi.viewer.view import View, lens_of
 
 SERVER = profile_from(
     """
@@ -198,3 +199,93 @@ def test_lines_are_those_of_the_definition(profile: Profile) -> None:
         lines = payloads.function(kept, View(), function)["lines"]
         expected = {line: numbers for line, numbers in naive_lines(profile, function).items() if any(numbers)}
         assert {line["line"]: (line["self"], line["cum"]) for line in lines} == expected
+
+
+def test_a_graph_says_where_it_goes_on_and_what_is_hottest() -> None:
+    graph = payloads.graph(SERVER, View.parse({"nodes": "2"}, SERVER))
+    check_graph(graph)
+    assert graph["filters"] == {"kept": 180, "of": 180}
+    assert [row["label"] for row in graph["left_out"]["top"]]
+    hottest = {node["id"]: node["label"] for node in graph["nodes"]}
+    assert hottest[graph["hot_path"][0]] in ("serve", "Handler.get")
+
+
+def test_a_function_to_be_kept_is_drawn_and_one_to_be_dropped_is_not() -> None:
+    ids = {SERVER.function_name(f): f for f in range(len(SERVER.functions))}
+    graph = payloads.graph(SERVER, View.parse({"keep": str(ids["<gc>"]), "drop": f"{ids['run']},999"}, SERVER))
+    labels = {node["label"] for node in graph["nodes"]}
+    assert "<gc>" in labels and "run" not in labels
+
+
+def test_what_is_left_by_a_filter_is_said_beside_the_whole() -> None:
+    about = through(index(SERVER), lens_of({"ignore": "run"}))
+    graph = payloads.graph(about, View.parse({"ignore": "run"}, about.profile))
+    check_graph(graph)
+    assert graph["filters"] == {"kept": 100, "of": 180}
+    one = View.parse({"ignore": "run", "thread": "0"}, about.profile)
+    assert payloads.graph(about, one)["filters"] == {"kept": 100, "of": 100}
+
+
+def test_where_the_weight_of_a_function_goes() -> None:
+    function = payloads.function(SERVER, View.parse({}, SERVER), 1)
+    assert (function["gc"], function["exact"], function["recursive"], function["native"]) == (10, True, 0, None)
+    own = function["function"]["self"]
+    assert own + sum(row["weight"] for row in function["callees"]) == function["function"]["cum"]
+
+
+def test_native_code_is_part_of_self() -> None:
+    profile = profile_from("main 10/4\n  work 30/30", (CPU, NATIVE))
+    graph = payloads.graph(profile, View.parse({"type": "cpu"}, profile))
+    assert [(node["label"], node["self"], node["native"]) for node in graph["nodes"]] == [("main", 10, 4), ("work", 30, 30)]
+    assert payloads.function(profile, View.parse({"type": "cpu"}, profile), 0)["native"] == 4
+    assert payloads.function(profile, View.parse({"type": "native"}, profile), 0)["native"] is None
+
+
+def test_the_chains_of_callers_of_a_function_whatever_the_lines() -> None:
+    profile = profile_from("""
+        main
+          one @3
+            work 1
+          one @4
+            work 2
+            other
+              work 4
+                work 8
+    """)
+    ids = {profile.function_name(f): f for f in range(len(profile.functions))}
+    function = payloads.function(profile, View(), ids["work"])
+    check_function(function)
+    assert [(" ".join(step["label"] for step in path["stack"]), path["weight"]) for path in function["paths"]] == [
+        ("main one other work", 12),
+        ("main one work", 3),
+    ]
+
+
+def test_a_recursive_function_says_that_its_parts_do_not_add_up() -> None:
+    profile = profile_from("f\n  g\n    f\n      h 5")
+    assert payloads.function(profile, View(), 0)["exact"] is False
+
+
+def test_the_length_of_a_call() -> None:
+    table = payloads.table(DUMP, View.parse({"sort": "percall"}, DUMP))
+    check_table(table)
+    assert [(row["label"], row["percall_ns"]) for row in table["rows"]] == [("main", 60), ("parse", 20), ("emit", 15)]
+
+
+def test_modules_of_a_dump_are_marked_as_bounds() -> None:
+    about = through(index(DUMP), lens_of({"by": "module"}))
+    view = View.parse({"by": "module"}, about.profile)
+    (row,) = payloads.table(about, view)["rows"]
+    assert (row["label"], row["self"], row["exact"]) == ("app", 60, False)
+    check_graph(payloads.graph(about, view))
+
+
+@given(stacks_profiles(), st.sampled_from(["f1", "f2|f3", "file0"]), st.sampled_from(["function", "module", "package", "line"]))
+def test_any_profile_through_a_lens_keeps_the_wire_format(profile: Profile, pattern: str, by: str) -> None:
+    arguments = {"hide": pattern, "by": by}
+    about = through(index(profile), lens_of(arguments))
+    view = View.parse(arguments, about.profile)
+    check_graph(payloads.graph(about, view))
+    check_table(payloads.table(about, view))
+    for function in range(len(about.profile.functions)):
+        check_function(payloads.function(about, view, function))

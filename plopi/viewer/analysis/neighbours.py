@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plopi.model import GC_FUNCTION, Profile
 from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.call_tree import topmost
 from plopi.viewer.analysis.columns import Ids, group_by_key, heaviest
@@ -37,6 +38,29 @@ class Neighbours:
 
     heaviest: list[Neighbour]
     total: int
+
+
+@dataclass(frozen=True)
+class Below:
+    """Where a function's cum goes. ``gc``: to the collection of garbage that it set off. ``exact``: self and the edges to its
+    callees, that one among them, add up to cum; not where it recurses, since a sample counts once for each edge in it."""
+
+    gc: int
+    exact: bool
+
+
+def below(profile: Profile, numbers: Numbers, function: int) -> Below:
+    rows = numbers.structure.callees.of(function)
+    callee = numbers.structure.callee[rows]
+    rows, callee = rows[callee != function], callee[callee != function]
+    weights = numbers.edge[rows]
+    gc = sum(int(w) for w, f in zip(weights, callee) if w and _is_gc(profile, int(f)))
+    told = numbers.edge_exact is None or bool(numbers.edge_exact[rows].all())
+    return Below(gc, told and int(numbers.self[function]) + int(weights.sum()) == int(numbers.cum[function]))
+
+
+def _is_gc(profile: Profile, function: int) -> bool:
+    return profile.function_name(function) == GC_FUNCTION and not profile.function_file(function)
 
 
 def callers(numbers: Numbers, function: int, most: int) -> Neighbours:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plopi.model import Profile
-from plopi.viewer.analysis.columns import Ints, Mask, column
+from plopi.viewer.analysis.columns import Ids, Ints, Mask, column
 
 FREQUENCY_SAMPLE = 100_000
 
@@ -97,3 +97,13 @@ def order_by_name(profile: Profile) -> Ints:
     return np.lexsort(
         (column(profile.functions.line), rank[column(profile.functions.file)], rank[column(profile.functions.name)])
     )
+
+
+def per_call(cum: int, primitive: int) -> int | None:
+    """Mean length of a call that is not itself within a call of the function, as pstats has it; None without such calls."""
+    return int(cum) // int(primitive) if primitive > 0 else None
+
+
+def order_by_length_of_calls(cum: Ids, primitive: Ids) -> Ids:
+    """Functions by ``per_call``, most first; those without calls last, equals by id."""
+    return order_by_weight(np.where(primitive > 0, cum // np.maximum(primitive, 1), -1))

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from plopi.errors import PlopiError, UsageError
-from plopi.model import Profile, SampleType
+from plopi.model import CPU, NATIVE, Profile, SampleType
 from plopi.viewer.analysis import Index, Weighed, index, names
+from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.call_graph import Numbers, Selection
+from plopi.viewer.analysis.columns import Ints
+from plopi.viewer.analysis.derived import Derived
 from plopi.viewer.view import View
 
 VERSION = 1
@@ -55,16 +58,33 @@ def function_fields(profile: Profile, function: int, label: str) -> Json:
     }
 
 
-def rows_of(profile: Profile, numbers: Numbers, functions: Sequence[int]) -> list[Json]:
+def rows_of(about: Index, numbers: Numbers, functions: Sequence[int]) -> list[Json]:
+    profile, calls, places = about.profile, about.profile.calls, about.packages
     label = names.labels(profile, functions)
-    calls = profile.calls
     return [
         {
             **function_fields(profile, function, label[function]),
+            "group": text(places.origins[int(places.file_row[function])].package),
             "self": int(numbers.self[function]),
             "cum": int(numbers.cum[function]),
+            "exact": not is_bound(about, function),
             "calls": None if calls is None else int(calls.calls[function]),
             "primitive": None if calls is None else int(calls.primitive[function]),
+            "percall_ns": None if calls is None else tables.per_call(numbers.cum[function], calls.primitive[function]),
         }
         for function in functions
     ]
+
+
+def is_bound(about: Index, *functions: int) -> bool:
+    """Whether cum of one of the functions is only the most that it can be, and so is the weight of an edge between them."""
+    bounds = about.bounds if isinstance(about, Derived) else None
+    return bounds is not None and any(bool(bounds[function]) for function in functions)
+
+
+def native_of(about: Index, view: View) -> Ints | None:
+    """By function: the part of its self in native code; None where that was not counted, or where not CPU time is shown."""
+    types = about.profile.sample_types
+    if NATIVE not in types or types[view.type] != CPU:
+        return None
+    return about.weighed(Selection(types.index(NATIVE), view.thread)).numbers.self

@@ -7,7 +7,7 @@ import numpy as np
 from plopi.model import Profile
 from plopi.viewer.analysis import Index, Weighed
 from plopi.viewer.analysis import table as tables
-from plopi.viewer.analysis.columns import Ids
+from plopi.viewer.analysis.columns import Ids, column
 from plopi.viewer.payloads.common import Json, head, indexed, rows_of, weighed_of
 from plopi.viewer.view import Sort, View
 
@@ -26,7 +26,7 @@ def table(profile: Profile | Index, view: View, revision: str = "") -> Json:
         "functions": int(np.count_nonzero(numbers.present)),
         "page": page.page,
         "pages": page.pages,
-        "rows": rows_of(about.profile, numbers, page.rows),
+        "rows": rows_of(about, numbers, page.rows),
     }
 
 
@@ -36,4 +36,6 @@ def _order(about: Index, weighed: Weighed, sort: Sort) -> Ids:
         return about.by_name
     if sort == "calls" and about.by_calls is not None:
         return about.by_calls
+    if sort == "percall" and about.profile.calls is not None:
+        return tables.order_by_length_of_calls(weighed.numbers.cum, column(about.profile.calls.primitive))
     return weighed.by_cum if sort == "cum" else weighed.by_self
