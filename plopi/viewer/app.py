@@ -76,6 +76,7 @@ class Viewer(web.Application):
             (f"{base}api/profiles/{_SUBJECT}/graph", api.Graph, services),
             (f"{base}api/profiles/{_SUBJECT}/table", api.Table, services),
             (f"{base}api/profiles/{_SUBJECT}/flame", api.Flame, services),
+            (f"{base}api/profiles/{_SUBJECT}/source/([0-9]{{1,10}})", api.Source, services),
             (f"{base}api/profiles/{_SUBJECT}/export", saving.Export, services),
             (f"{base}api/profiles/{_SUBJECT}/share", saving.Share, services),
             (f"{base}api/profiles/{_SUBJECT}/timeline", api.Timeline, services),

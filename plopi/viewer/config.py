@@ -38,6 +38,7 @@ class Config:
     token: Token | None = None
     bounds: Bounds = field(default_factory=Bounds)
     disk_cache: DiskCache | None = None
+    source_roots: tuple[Path, ...] = ()
     open_browser: bool = False
     quiet: bool = False
 
@@ -66,9 +67,16 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
         token=token,
         bounds=Bounds(file_size=given.max_file_size),
         disk_cache=None if given.no_cache else DiskCache(_cache_dir(given.cache_dir, environment), given.cache_size),
+        source_roots=tuple(_source_root(root) for root in given.source_root),
         open_browser=given.open,
         quiet=given.quiet,
     )
+
+
+def _source_root(given: str) -> Path:
+    if not Path(given).is_dir():
+        raise UsageError(f"--source-root is {given!r}, which is no directory; give one that holds the sources to be shown")
+    return Path(given).absolute()
 
 
 def _cache_dir(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -122,6 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--datadir", metavar="DIR", default="profiles", help="the directory to watch (default: profiles); need not exist yet")
     add("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1 and ::1); any but loopback needs a token")
     add("--port", type=_parse_port, default=8888, help="port to listen on (default: 8888); 0 takes a free one")
+    add(
+        "--source-root",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="show the source of functions whose files lie below DIR (default: none); may be given several times",
+    )
     add("--uds", metavar="PATH", help="listen on a Unix socket (mode 0600) instead")
     add("--base-url", metavar="/PATH/", default="/", help="path in front of all pages, for use behind a proxy (default: /)")
     add("--allowed-host", metavar="NAME", action="append", default=[], help="another name[:port] clients may call it; may recur")

@@ -138,6 +138,20 @@ class Function(ViewHandler):
             raise Refused(404, str(error)) from None
 
 
+class Source(ViewHandler):
+    """``GET api/profiles/ID/source/FID``. Whatever stands in the way, the answer is the same."""
+
+    def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
+        found = payloads.source(about, view, int(path[0]), self.services.config.source_roots, revision)
+        if found is None:
+            raise Refused(
+                404,
+                "There is no source to be shown of this function: it is no Python file below a directory that the viewer was "
+                "started with as --source-root.",
+            )
+        return found
+
+
 class Flame(ViewHandler):
     """``GET api/profiles/ID/flame``."""
 

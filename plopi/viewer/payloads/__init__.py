@@ -11,6 +11,7 @@ from plopi.viewer.payloads.common import VERSION, Json, NoSuchFunction, text
 from plopi.viewer.payloads.flame import flame
 from plopi.viewer.payloads.function import function
 from plopi.viewer.payloads.graph import graph
+from plopi.viewer.payloads.source import source
 from plopi.viewer.payloads.table import table
 from plopi.viewer.payloads.timeline import timeline
 
@@ -22,6 +23,7 @@ __all__ = [
     "flame",
     "function",
     "graph",
+    "source",
     "summary",
     "table",
     "text",
