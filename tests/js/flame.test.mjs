@@ -5,6 +5,7 @@ import {
   covering,
   eachBox,
   fitText,
+  graft,
   layoutFlame,
   panView,
   pathOf,
@@ -104,4 +105,24 @@ test("a movement begins and ends where it should and does not leave the straight
   assert.ok(Math.abs(first.left) < 1e-12 && Math.abs(first.right - 1) < 1e-12);
   const half = betweenViews(WHOLE, to, 0.5);
   assert.ok(half.left > 0 && half.left < 0.2 && half.right > 0.21 && half.right < 1);
+});
+
+test("a finer answer takes the place of what was below its box", () => {
+  const nodes = { ...NODES, function: FUNCTIONS };
+  const fine = { parent: [-1, 0, 0, 1, 2], function: [2, 3, 9, 4, 4], start: [0, 0, 50, 20, 50], weight: [60, 50, 2, 10, 1] };
+  const grafted = graft(nodes, 1, fine);
+  const layout = layoutFlame(grafted, 100);
+  const seen = Array.from({ length: layout.count }, (_, row) => [pathOf(layout, grafted.function, row).join("."), grafted.start[row]]);
+  assert.deepEqual(seen, [
+    ["1", 0],
+    ["1.2", 0],
+    ["1.5", 70],
+    ["1.2.3", 0],
+    ["1.2.9", 50],
+    ["1.2.3.4", 20],
+    ["1.2.9.4", 50],
+  ]);
+  const last = graft(nodes, 2, { parent: [-1, 0], function: [5, 6], start: [0, 10], weight: [30, 5] });
+  assert.deepEqual(last.start, [0, 0, 70, 0, 80, 20]);
+  assert.deepEqual(last.parent, [-1, 0, 0, 1, 2, 3]);
 });

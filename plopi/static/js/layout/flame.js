@@ -167,3 +167,42 @@ export function betweenViews(from, to, part) {
   const left = from.left + (to.left - from.left) * moved;
   return { left, right: left + span, top: from.top + (to.top - from.top) * part };
 }
+
+/**
+ * Columns in which what lies below one box was replaced by a finer answer for it, whose rows have that box on top.
+ * @param nodes, fine {parent, function, start, weight, self, ...}: the same columns
+ */
+export function graft(nodes, row, fine) {
+  const names = Object.keys(nodes).filter((name) => name !== "parent" && name in fine);
+  const out = Object.fromEntries(["parent", ...names].map((name) => [name, []]));
+  const [old, added] = [levelsOf(nodes.parent), levelsOf(fine.parent)];
+  const within = new Uint8Array(nodes.parent.length);
+  const place = { old: new Map([[-1, -1]]), fine: new Map([[-1, -1]]) };
+  const put = (from, source, at, offset) => {
+    place[source].set(at, out.parent.length);
+    const above = source === "fine" && from.parent[at] < 0 ? place.old.get(nodes.parent[row]) : place[source].get(from.parent[at]);
+    out.parent.push(above);
+    for (const name of names) out[name].push(name === "start" ? from.start[at] + offset : from[name][at]);
+  };
+  const here = old.findIndex((level) => level.includes(row));
+  for (let level = 0; level < Math.max(old.length, here + added.length); level += 1) {
+    const kept = (old[level] ?? []).filter((at) => {
+      within[at] = at === row || (nodes.parent[at] >= 0 && within[nodes.parent[at]]) ? 1 : 0;
+      return !within[at];
+    });
+    for (const at of kept) if (nodes.start[at] < nodes.start[row]) put(nodes, "old", at, 0);
+    if (level >= here) for (const at of added[level - here] ?? []) put(fine, "fine", at, nodes.start[row]);
+    for (const at of kept) if (nodes.start[at] >= nodes.start[row]) put(nodes, "old", at, 0);
+  }
+  return out;
+}
+
+function levelsOf(parent) {
+  const level = [];
+  const levels = [];
+  for (let row = 0; row < parent.length; row += 1) {
+    level.push(parent[row] < 0 ? 0 : level[parent[row]] + 1);
+    (levels[level[row]] ??= []).push(row);
+  }
+  return levels;
+}

@@ -32,8 +32,14 @@ export function drawLegend(places, payload, scales) {
   }
   const { total, type, groups, nodes } = payload;
   const gc = nodes.some((node) => node.kind === "gc" && groups[node.group].color === null);
+  groupsLegend(places.groups, payload, gc ? "▨ garbage collection" : "");
+  replace(places.scales, circleScale(scales, total, type), arrowScale(scales, total, type));
+}
+
+/** @param more words on a sign that is no colour, or "" */
+export function groupsLegend(element, { groups, total, type }, more = "") {
   replace(
-    places.groups,
+    element,
     groups
       .filter((group) => group.self > 0)
       .map((group) =>
@@ -45,9 +51,8 @@ export function drawLegend(places, payload, scales) {
           h("b", {}, share(group.self, total)),
         ),
       ),
-    gc ? h("span", { class: "group" }, "▨ garbage collection") : null,
+    more ? h("span", { class: "group" }, more) : null,
   );
-  replace(places.scales, circleScale(scales, total, type), arrowScale(scales, total, type));
 }
 
 /** Two or three round shares whose circles are large enough to be compared and small enough for the strip. */

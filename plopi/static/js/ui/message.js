@@ -75,7 +75,12 @@ export function showTrouble(element, error, retry) {
   const whole = h("a", { href: window.location.pathname }, "Show the whole profile");
   const known = {
     400: ["This view cannot be had", error.message, whole],
-    409: ["This cannot be told from this profile", error.message, whole],
+    409: [
+      "This cannot be told from this profile",
+      error.message,
+      window.location.search ? whole : null,
+      h("p", { class: "instead" }, h("a", { href: "graph" }, "Call graph"), " · ", h("a", { href: "table" }, "Function table")),
+    ],
     404: ["No such profile", "It was removed or renamed, or the link is of another data directory.", home],
     422: ["This file cannot be read", error.message, home],
   };

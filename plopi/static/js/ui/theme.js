@@ -18,6 +18,18 @@ export function themeButton() {
   return button;
 }
 
+/** Tells of every change of colours, the system's too; what it gives ends that. */
+export function onTheme(changed) {
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const observer = new MutationObserver(changed);
+  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  dark.addEventListener("change", changed);
+  return () => {
+    observer.disconnect();
+    dark.removeEventListener("change", changed);
+  };
+}
+
 function turn(button) {
   const next = NEXT[stored()];
   try {

@@ -17,7 +17,7 @@ export class Tooltip {
       h("dd", {}, h("b", {}, share(value, total))),
       h("dd", {}, weight(value, type.unit)),
     ];
-    this.#show(event, [
+    this.showContent(event, [
       h("b", {}, node.name),
       h("div", { class: "where" }, origin(node)),
       h(
@@ -32,7 +32,7 @@ export class Tooltip {
 
   showEdge(edge, names, payload, event) {
     const { total, type } = payload;
-    this.#show(event, [
+    this.showContent(event, [
       h("b", {}, `${names(edge.caller)} → ${names(edge.callee)}`),
       h(
         "div",
@@ -58,7 +58,7 @@ export class Tooltip {
     this.element.hidden = true;
   }
 
-  #show(event, content) {
+  showContent(event, content) {
     replace(this.element, content);
     this.element.hidden = false;
     const box = this.element.getBoundingClientRect();

@@ -23,9 +23,10 @@
  *   reload({fresh, animate})       asks anew
  *   paused()                       whether a growing profile is not followed
  */
+import { FLAME } from "./flame/index.js";
 import { GRAPH } from "./graph/index.js";
 
-export const VIEWS = [GRAPH];
+export const VIEWS = [GRAPH, FLAME];
 
 /** What stands above every view, as a view without tab and address: {mount(context) -> {show(profile, payload), destroy()}}. */
 export const STRIPS = [];
