@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from plopi.formats.interning import trie
 from plopi.formats.limits import Limits
-from plopi.formats.ragged import Ints, column, trie
+from plopi.formats.ragged import Ints, column
 from plopi.model import STACKS, About, Column, Functions, Locations, Profile, Samples, SampleType, Stacks, Threads, Windows
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from array import array
+from io import BytesIO
 
 from plopi.errors import FormatError
-from plopi.formats.columns import Names, profile_of
+from plopi.formats.columns import Names, ints, profile_of
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
-from plopi.formats.progress import Report, silent
+from plopi.formats.progress import STEP, Report, silent
+from plopi.formats.ragged import column
 from plopi.formats.text import decoded
 from plopi.model import SAMPLES, About, Profile, SampleType
 
@@ -24,35 +27,43 @@ WALL_FROM_AUSTIN, CPU_FROM_AUSTIN = SampleType("wall", "nanoseconds"), SampleTyp
 def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
     report("parsing", 0, len(data))
     names, austin = Names(limits), {}
-    known: dict[bytes, int] = {}
-    paths: list[int] = []
-    lengths: list[int] = []
-    counts: list[int] = []
-    offset = 0
-    for line in data.split(b"\n"):
+    usual, of_austin = _Frames(names, False), _Frames(names, True)
+    paths, lengths, counts = array("q"), array("q"), array("q")
+    offset = told = 0
+    for line in BytesIO(data):
         stripped = line.rstrip()
         if comment := stripped.startswith(b"# ") and _AUSTIN_HEAD.fullmatch(decoded(stripped)):
             austin[comment[1]] = comment[2]
         elif stripped:
             stack, count = _split(stripped, offset)
-            is_austin = _AUSTIN_STACK.match(stack) is not None
-            before = len(paths)
-            for frame in stack.split(b";") if stack else ():  # py-spy counts samples of no frames
-                location = known.get(frame)
-                if location is None:
-                    location = known[frame] = names.location(*_place(decoded(frame), is_austin))
-                paths.append(location)
-            lengths.append(len(paths) - before)
+            known = of_austin if _AUSTIN_STACK.match(stack) else usual
+            frames = stack.split(b";") if stack else []  # py-spy counts samples of no frames
+            lengths.append(len(frames))
             counts.append(count)
-            limits.check("depth", lengths[-1])
-            limits.check("frames", len(paths))
+            limits.check("depth", len(frames))
+            limits.check("frames", len(paths) + len(frames))
             limits.check("samples", len(lengths))
-        offset += len(line) + 1
+            paths.extend(map(known.__getitem__, frames))
+        offset += len(line)
+        if offset - told >= STEP:
+            told = offset
+            report("parsing", offset, len(data))
     sample_type, scale, about = _austin_says(austin)
     if scale != 1 and counts and max(counts) > INT64_MAX // scale:
         raise FormatError("a time is too large to be told in nanoseconds")
-    weights = [count * scale for count in counts]
-    return profile_of(names, paths, lengths, [weights], (sample_type,), limits, about=about)
+    weights = ints(counts) * scale
+    return profile_of(names, paths, lengths, [column(weights)], (sample_type,), limits, about=about)
+
+
+class _Frames(dict[bytes, int]):
+    """Location by what a frame says."""
+
+    def __init__(self, names: Names, is_austin: bool) -> None:
+        self._names, self._is_austin = names, is_austin
+
+    def __missing__(self, frame: bytes) -> int:
+        location = self[frame] = self._names.location(*_place(decoded(frame), self._is_austin))
+        return location
 
 
 def _split(line: bytes, offset: int) -> tuple[bytes, int]:

@@ -22,8 +22,8 @@ class Limits:
     string_bytes: int = 64 << 10
     """Of one string; a pstats file's names are held to 4 KB by its own reader's ``pstats_string_bytes``."""
     pstats_string_bytes: int = 4 << 10
-    functions: int = 1_000_000
-    edges: int = 5_000_000
+    functions: int = 2_000_000
+    edges: int = 8_000_000
     locations: int = 4_000_000
     samples: int = 5_000_000
     depth: int = 20_000

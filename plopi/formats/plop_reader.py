@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
+from array import array
+from collections.abc import Callable
 from functools import cache
 
 from plopi.errors import FormatError
-from plopi.formats.columns import Names, profile_of
+from plopi.formats.columns import Names, ints, profile_of
 from plopi.formats.limits import INT64_MAX, MAX_LINE, Limits
-from plopi.formats.progress import Report, silent
+from plopi.formats.progress import STEP, Report, silent
+from plopi.formats.ragged import column, reversed_rows
 from plopi.formats.text import clean, decoded
 from plopi.model import SAMPLES, Profile
 
 _STRING = rb"""[uUbB]?(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+")"""
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
+_LONGEST = 1 << 20
+"""Bytes of a stack that is tried as a whole."""
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 
 
 def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
     report("parsing", 0, len(data))
-    return _Parser(data, limits).profile()
+    return _Parser(data, limits, report).profile()
 
 
 @cache
@@ -29,28 +34,73 @@ def _patterns() -> tuple[re.Pattern[bytes], ...]:
     return re.compile(frame, re.DOTALL), re.compile(rb"\s*+\(\s*+"), re.compile(rb"\)\s*+:\s*+(\d++)[lL]?\s*+(,?)\s*+")
 
 
+class _Unusual(Exception):
+    """Not written as ``repr`` writes it, or wrong; the token by token way tells which."""
+
+
+class _Frames(dict[bytes, int]):
+    """Location by the text between a frame's parentheses, as ``repr`` writes it."""
+
+    def __init__(self, location: Callable[[re.Match[bytes]], int]) -> None:
+        self._location = location
+
+    def __missing__(self, text: bytes) -> int:
+        found = _patterns()[0].fullmatch(b"(%s)" % text)
+        if not found or found[5]:
+            raise _Unusual
+        try:
+            location = self[text] = self._location(found)
+        except FormatError:
+            raise _Unusual from None
+        return location
+
+
 class _Parser:
-    def __init__(self, data: bytes, limits: Limits) -> None:
-        self.data, self.limits, self.names = data, limits, Names(limits)
+    def __init__(self, data: bytes, limits: Limits, report: Report) -> None:
+        self.data, self.limits, self.names, self.report = data, limits, Names(limits), report
         self.known: dict[bytes, int] = {}
+        self.frames = _Frames(self.location)
+        self.end = -1
+        """Where the next "): " stands that was looked for."""
 
     def profile(self) -> Profile:
-        data, paths, lengths, counts = self.data, [], [], []
+        data, paths, lengths, counts, told = self.data, array("q"), array("q"), array("q"), 0
         at = self.expect(rb"\s*+\{\s*+", 0, "'{'")
         while not data.startswith(b"}", at):
-            path, at = self.stack(at)
+            try:
+                path, at = self.usual_stack(at)
+            except _Unusual:
+                path, at = self.stack(at)
             count, at = self.count(at)
-            path.reverse()
-            paths += path
+            paths.extend(path)
             lengths.append(len(path))
             counts.append(count)
             self.limits.check("frames", len(paths))
             self.limits.check("samples", len(lengths))
+            if at - told >= STEP:
+                told = at
+                self.report("parsing", at, len(data))
         if data[at + 1 :].strip():
             raise FormatError(
                 "there is more after the closing '}' of the profile; keep each profile in a file of its own", at + 1
             )
-        return profile_of(self.names, paths, lengths, [counts], (SAMPLES,), self.limits)
+        root_first = column(reversed_rows(ints(paths), ints(lengths)))
+        return profile_of(self.names, root_first, lengths, [counts], (SAMPLES,), self.limits)
+
+    def usual_stack(self, at: int) -> tuple[list[int], int]:
+        """As ``stack``, for one as ``repr`` writes it: frames are what stands between "), (", if every one of them is a frame."""
+        if self.end < at:
+            found = self.data.find(b"): ", at)
+            self.end = len(self.data) if found < 0 else found
+        end = self.end
+        text = self.data[at:end]
+        if len(text) > _LONGEST or not text.startswith(b"((") or not text.endswith((b")", b"),")):
+            raise _Unusual
+        frames = text[2:].removesuffix(b",")[:-1].split(b"), (")
+        if text.endswith(b",") != (len(frames) == 1):
+            raise _Unusual
+        self.limits.check("depth", len(frames))
+        return list(map(self.frames.__getitem__, frames)), end
 
     def stack(self, at: int) -> tuple[list[int], int]:
         """Locations, leaf first, and where the count begins."""

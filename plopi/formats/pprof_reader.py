@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from plopi.errors import FormatError
+from plopi.formats import fast
 from plopi.formats.comments import about_from, number_of
 from plopi.formats.fragments import extent, is_recording
 from plopi.formats.interning import Tree
 from plopi.formats.limits import INT64_MAX, Limits
-from plopi.formats.pprof_samples import Labels, SampleRows, sample_rows
+from plopi.formats.pprof_samples import Labels, SampleRows, rows_of_columns, sample_rows
 from plopi.formats.pprof_schema import parsed, schema
 from plopi.formats.pprof_tables import FunctionTable, LocationTable, Texts
 from plopi.formats.progress import Report, silent
@@ -94,14 +95,15 @@ class Rows:
     def add(self, data: bytes, report: Report = silent, torn: int = 0) -> Appended:
         """The next message, of which the file still holds ``torn`` bytes that cannot be read."""
         size = len(data)
-        raw = parsed(schema().Profile, data)
+        found = fast.samples(data, self._limits)
         report("parsing", size // 4, size)
-        self._check_counts(raw)
+        raw = parsed(schema().Profile if found is None else schema().LeanProfile, data)
+        self._check_counts(raw, len(raw.sample if found is None else found.lengths))
         self._describe(raw)
         self._functions.add(list(raw.function))
         self._locations.add(list(raw.location), list(raw.mapping))
         report("parsing", size // 2, size)
-        rows = sample_rows(list(raw.sample), bool(self._is_own), self._limits)
+        rows = rows_of_columns(found) if found else sample_rows(list(raw.sample), bool(self._is_own), self._limits)
         report("parsing", size * 3 // 4, size)
         trie = self._tree.add(*self._locations.stacks(rows.locations, rows.lengths))
         weights = self._weights(rows)
@@ -139,9 +141,9 @@ class Rows:
             _with_torn(self._about, torn),
         )
 
-    def _check_counts(self, raw: Any) -> None:
+    def _check_counts(self, raw: Any, samples: int) -> None:
         """Before anything of them is parsed."""
-        for name, number in (("functions", len(raw.function)), ("locations", len(raw.location)), ("samples", len(raw.sample))):
+        for name, number in (("functions", len(raw.function)), ("locations", len(raw.location)), ("samples", samples)):
             self._limits.check(name, getattr(self._cursor, name) + number)
 
     def _describe(self, raw: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from plopi.formats import ragged
 from plopi.formats.columns import Table, ints
+from plopi.formats.fast import SampleColumns
 from plopi.formats.limits import INT64_MAX, Limits
 from plopi.formats.pprof_schema import parsed, schema
 from plopi.formats.pprof_tables import Texts
@@ -34,6 +35,14 @@ class SampleRows:
     values: Ints
     counts: Ints
     """How many values each sample has."""
+
+
+def rows_of_columns(found: SampleColumns) -> SampleRows:
+    """What the fast path read; a path that comes again stands there again."""
+    kind = schema().PackedSample
+    labels = [tuple(parsed(kind, raw).label) for raw in found.labels]
+    path = np.arange(len(found.lengths))
+    return SampleRows(found.locations, found.lengths, path, found.label, labels, found.values, found.counts)
 
 
 def sample_rows(samples: Sequence[bytes], own: bool, limits: Limits) -> SampleRows:

@@ -32,6 +32,7 @@ _MESSAGES: dict[str, dict[str, tuple[int, str, bool]]] = {
         "status": (1001, "bytes", True),
         "window": (1002, "Window", True),
     },
+    "LeanProfile": {},  # as Profile, without the samples
     "ValueType": {"type": (1, "int64", False), "unit": (2, "int64", False)},
     "Mapping": {"id": (1, "uint64", False), "filename": (5, "int64", False)},
     "Window": {"start": (1, "int64", False), "length": (2, "int64", False)},
@@ -53,6 +54,7 @@ _MESSAGES: dict[str, dict[str, tuple[int, str, bool]]] = {
         "start_line": (5, "int64", False),
     },
 }
+_MESSAGES["LeanProfile"] |= {name: field for name, field in _MESSAGES["Profile"].items() if name != "sample"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Schema:
     """Message classes of the protobuf package."""
 
     Profile: Any
+    LeanProfile: Any
+    """The same, its samples left unread."""
     Sample: Any
     PackedSample: Any
     """The same bytes as ``Sample``, its packed numbers left packed."""
@@ -83,7 +87,7 @@ def schema() -> Schema:
                 field.type = {"int64": kinds.TYPE_INT64, "uint64": kinds.TYPE_UINT64, "bytes": kinds.TYPE_BYTES}[kind]
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    names = ("Profile", "Sample", "PackedSample", "Label", "Location", "Function")
+    names = ("Profile", "LeanProfile", "Sample", "PackedSample", "Label", "Location", "Function")
     return Schema(*(message_factory.GetMessageClass(pool.FindMessageTypeByName(f"plopi.{name}")) for name in names))
 
 
@@ -92,5 +96,5 @@ def parsed(message: Any, raw: bytes) -> Any:
     try:
         return message.FromString(raw)
     except DecodeError:
-        name = message.DESCRIPTOR.name.removeprefix("Packed")
+        name = message.DESCRIPTOR.name.removeprefix("Packed").removeprefix("Lean")
         raise FormatError(f"the file is no protobuf {name}, or was cut off; copy the file again") from None

@@ -18,7 +18,7 @@ from plopi.errors import FormatError
 from plopi.formats.limits import INT64_MAX, Limits
 from plopi.formats.ragged import Ints, column, starts_of
 from plopi.formats.unmarshal import MAX_SECONDS, REF, Callers, Object
-from plopi.model import Calls, Column
+from plopi.model import Calls
 
 _LAYOUT = [
     *(("r", "u1"), ("caller", "<i4"), ("tuple", "u1"), ("size", "u1")),
@@ -78,8 +78,8 @@ class Edges:
         for row, numbers in enumerate(self._single):
             numbers.extend(array("q", [callee]) * len(singles) if row == _CALLEE_OF_SINGLE else numbers[callers.singles])
 
-    def columns(self, data: bytes, refs: Sequence[Object]) -> tuple[Column, ...]:
-        """Caller, callee, calls, primitive calls, self and cum of all edges."""
+    def columns(self, data: bytes, refs: Sequence[Object]) -> tuple[Ints, ...]:
+        """Caller, callee, calls, primitive calls, self and cum of all edges, in the order of the dump."""
         begins, sizes, callees, known = (np.array(each, np.int64) for each in self._runs)
         step = _EDGE.itemsize
         raw = np.frombuffer(b"".join(data[at : at + size * step] for at, size in zip(self._runs[0], self._runs[1])), _EDGE)
@@ -102,8 +102,10 @@ class Edges:
             _refuse(~((seconds >= 0) & (seconds < MAX_SECONDS)), at, "a caller's time is negative, or no time")
             parts.append((seconds * 1e9 + 0.5).astype(np.int64))
         whole = [np.concatenate((part, np.array(each, np.int64))) for part, each in zip(parts, self._single)]
-        _refuse_twice(whole[0], whole[1], np.concatenate((at, np.array(self._single_at, np.int64))))
-        return tuple(map(column, whole))
+        at = np.concatenate((at, np.array(self._single_at, np.int64)))
+        _refuse_twice(whole[0], whole[1], at)
+        order = np.argsort(at, kind="stable")
+        return tuple(each[order] for each in whole)
 
 
 def with_sampled_times(calls: Calls) -> Calls:

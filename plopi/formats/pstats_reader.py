@@ -10,11 +10,13 @@ from struct import error as StructError
 import numpy as np
 
 from plopi.errors import FormatError
+from plopi.formats import fast
 from plopi.formats.conventions import BUILT_IN_FILE, OWN_FUNCTIONS
 from plopi.formats.limits import MAX_LINE, Limits
-from plopi.formats.progress import Report, silent
+from plopi.formats.progress import STEP, Report, silent
 from plopi.formats.pstats_edges import Edges, with_sampled_times
-from plopi.formats.ragged import column
+from plopi.formats.ragged import Ints, column
+from plopi.formats.strings import packed
 from plopi.formats.unmarshal import (
     BINARY_FLOAT,
     DICT,
@@ -32,7 +34,7 @@ from plopi.formats.unmarshal import (
     Numbers,
     Objects,
 )
-from plopi.model import About, Calls, Column, Functions, Profile, calls_profile
+from plopi.model import About, Calls, Functions, Profile, calls_profile
 
 _FLAGGED_INT = INT | FLAG_REF
 _FIVE_BYTES = (INT, _FLAGGED_INT, REF)
@@ -42,16 +44,33 @@ _NUMBERS = Struct("<BBBiBiBdBd")  # a tuple that begins with two ints and two fl
 
 
 def read(data: bytes, limits: Limits, report: Report = silent) -> Profile:
+    """By the fast path where it knows its way, else in Python."""
     report("parsing", 0, len(data))
+    dump = fast.pstats(data, limits, report)
+    return read_portably(data, limits, report) if dump is None else _profile(dump)
+
+
+def read_portably(data: bytes, limits: Limits, report: Report = silent) -> Profile:
     try:
-        return _Reader(data, limits).profile()
+        return _profile(_Reader(data, limits, report).dump())
     except (StructError, IndexError):
-        raise FormatError("the dump ends early; copy it again, or profile again", len(data)) from None
+        raise FormatError(fast.ENDS_EARLY, len(data)) from None
+
+
+def _profile(dump: fast.Dump) -> Profile:
+    functions = Functions(*map(column, dump.functions))
+    calls = Calls(*map(column, dump.totals), *map(column, dump.edges))
+    about = About(notes=(_COUNTED_NOTE,) if dump.counted else ())
+    if dump.sampled:
+        about = About(engine="profiling.sampling", mode="sampled", notes=(_SAMPLED_NOTE,))
+        calls = with_sampled_times(calls)
+    return calls_profile(dump.strings, functions, calls, about)
 
 
 class _Reader(Objects):
-    def __init__(self, data: bytes, limits: Limits) -> None:
+    def __init__(self, data: bytes, limits: Limits, report: Report) -> None:
         super().__init__(data, limits)
+        self.report, self.told = report, 0
         self.strings: dict[str, int] = {}
         self.ids: dict[str, int] = {}
         self.functions = array("q")
@@ -61,21 +80,20 @@ class _Reader(Objects):
         self.edges = Edges()
         self.sampled = self.counted = False
 
-    def profile(self) -> Profile:
+    def dump(self) -> fast.Dump:
         if self.type_of("a dict") != DICT:
             raise FormatError("the dump is no marshalled dict, as pstats has it", 0)
         while self.data[self.at] != NULL:
             self.item()
+            if self.at - self.told >= STEP:
+                self.told = self.at
+                self.report("parsing", self.at, len(self.data))
         self.at += 1
         if self.at != len(self.data):
             raise FormatError(f"{len(self.data) - self.at:,} bytes follow the end of the dump; copy it again", self.at)
-        functions = Functions(*map(column, np.array(self.functions, np.int64).reshape(-1, 3).T))
-        calls = Calls(*self.columns_of_totals(), *self.edges.columns(self.data, self.refs))
-        about = About(notes=(_COUNTED_NOTE,) if self.counted else ())
-        if self.sampled:
-            about = About(engine="profiling.sampling", mode="sampled", notes=(_SAMPLED_NOTE,))
-            calls = with_sampled_times(calls)
-        return calls_profile(tuple(self.strings), functions, calls, about)
+        functions = tuple(np.array(self.functions, np.int64).reshape(-1, 3).T)
+        totals, edges = tuple(self.columns_of_totals()), self.edges.columns(self.data, self.refs)
+        return fast.Dump(self.sampled, self.counted, packed(tuple(self.strings)), functions, totals, edges)
 
     def item(self) -> None:
         """One function of the dump."""
@@ -87,7 +105,7 @@ class _Reader(Objects):
             return
         self.totals.extend((function, begin, *self.entry(function)))
 
-    def columns_of_totals(self) -> Iterator[Column]:
+    def columns_of_totals(self) -> Iterator[Ints]:
         """Calls, primitive calls, self and cum of all functions; 0 for those that are callers only."""
         function, begin, primitive, calls, own, cum = np.array(self.totals, np.int64).reshape(-1, 6).T
         order = np.argsort(function, kind="stable")
@@ -97,7 +115,7 @@ class _Reader(Objects):
         for numbers in (calls, primitive, own, cum):
             whole = np.zeros(len(self.ids), np.int64)
             whole[function] = numbers
-            yield column(whole)
+            yield whole
 
     def entry(self, function: int) -> tuple[int, int, int, int]:
         """What follows a function's key; its callers become edges."""
@@ -159,7 +177,7 @@ class _Reader(Objects):
             else:
                 self.at = end
             if edges.count > bound:
-                self.limits.check("edges", edges.count)
+                self.limits.check("edges", bound + 1)
         self.at += 1
         if before:
             self.refs[slot] = edges.since(before)
