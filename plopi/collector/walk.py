@@ -73,7 +73,7 @@ class Sampler:
     """State of one sampling run. Plain attributes: the handler reads and writes them, nobody locks."""
 
     __slots__ = (  # noqa: RUF023  what the handler needs stands together
-        "busy", "ticks", "chain", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths",
+        "busy", "ticks", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths",
         "gc_code", "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
         "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
         "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_record", "gc_clock", "hot", "gc_stride", "threads",
@@ -88,9 +88,7 @@ class Sampler:
         self.threads = threads
         self.alone = 1 if threads else sys.maxsize
         """So many threads besides the main one mean that it is alone: the helper."""
-        self.depths = range(0, 2 * max_depth, 2)
-        self.chain: list[CodeType | int] = [0] * (2 * max_depth + 6)
-        """Where the handler puts a stack: code object and position by turns, leaf first. Never longer, never shorter."""
+        self.depths = range(max_depth)
         self.gc_code = on_gc.__code__
         self.main = threading.main_thread().ident or 0
         self.helper = -1
@@ -167,14 +165,12 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         cpu = 0
         if signum:
             s.ticks = ticks = s.ticks + 1
-            chain = s.chain
             if s.has_room is not None and not s.has_room(0):
                 signal.setitimer(s.which, 0)
                 s.skipped_full = True
                 return
         else:
             ticks = 0
-            chain = s.chain[:]
         mine = s.mine
         if ticks % LOOK_AROUND and thread_count() <= s.alone:
             if ticks % READ_CLOCK and begin - s.seen < s.soon_ns and not s.mixed:
@@ -285,26 +281,24 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
 
         top: Any
         for record, top, used in moved:
-            weight = used * worth // total if total else worth
+            weight = worth if used == total else used * worth // total if total else worth
             if record.gc_debt:
                 debt = record.gc_debt if record.gc_debt < weight else weight
                 record.gc_debt -= debt
                 weight -= debt
-            at = 0
-            for at in s.depths:
-                chain[at] = top.f_code
-                chain[at + 1] = top.f_lasti
+            seen: list[CodeType | int] = []  # code object and position by turns, leaf first
+            for _ in s.depths:
+                seen.append(top.f_code)
+                seen.append(top.f_lasti)
                 top = top.f_back
                 if top is None:
                     break
             if record is s.gc_record:
                 record.gc_debt -= weight  # the collector is at work: its callback files this time, what is over goes to the next
                 continue
-            if chain[0] is s.gc_code:  # its callback just begins, with ticks from the C code that it interrupted
-                seen = chain[2 : at + 2]
-            else:
-                at += 2
-                seen = chain[:at]
+            if seen[0] is s.gc_code:  # its callback just begins, with ticks from the C code that it interrupted
+                del seen[:2]
+            at = len(seen)
             key: tuple[object, ...] = (seen[1], seen[3], seen[5], at) if at > 5 else tuple(seen[1::2])
             found = None
             bucket = record.buckets.get(key)
