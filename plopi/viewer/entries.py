@@ -47,6 +47,8 @@ class Entry:
     """``trouble`` may pass: it is not called broken yet."""
     alive: bool | None = None
     tags: tuple[str, ...] = ()
+    told_status: Status | None = None
+    """As it was when the index last showed a change of it."""
     reading: Reading | None = None
     skimming: Reading | None = None
     """Being read for its columns; for its summary."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from plopi.errors import UsageError
 from plopi.viewer.entries import Entry, revision_of, shown
@@ -17,6 +20,9 @@ SORTS = (
 _BY_TEXT = frozenset(("name", "file", "format", "status", "host", "command", "python", "engine", "mode"))
 NEEDS_VITALS = frozenset(("cpu_percent", "rss"))
 MAX_PER, MAX_QUERY = 200, 200
+MOST_ORDERS = 16
+MOST_ONE_BY_ONE = 1000
+"""Where more has changed than that and a tenth of all, orders are made anew."""
 
 Row = dict[str, Any]
 
@@ -55,6 +61,17 @@ class Question:
 
 
 @dataclass(frozen=True)
+class News:
+    """What happened to the profiles after ``since``, up to ``revision``; ``changed`` is None if all of them may have changed."""
+
+    since: int
+    revision: int
+    changed: list[str] | None
+    ids: Callable[[], list[str]]
+    get: Callable[[str], Entry | None]
+
+
+@dataclass(frozen=True)
 class Page:
     """One page of the answer; ``matching`` counts the rows on all pages."""
 
@@ -64,22 +81,145 @@ class Page:
     pages: int
 
 
-def select(entries: Iterable[Entry], question: Question, now_ns: int, vital: Callable[[Entry], Vital | None]) -> Page:
-    """Filter, sort and cut. A page past the end is the last one: rows may have gone since the link was made."""
-    rows = [entry for entry in entries if _matches(entry, question, now_ns)]
-    if question.sort in NEEDS_VITALS:
-        vitals = {entry.id: vital(entry) for entry in rows}
-        value: Callable[[Entry], Any] = lambda entry: getattr(vitals[entry.id], question.sort, None)  # noqa: E731
-    else:
-        value = lambda entry: _sort_value(entry, question.sort, now_ns)  # noqa: E731
-    rows.sort(key=lambda entry: entry.name)
-    known = [(found, entry) for entry in rows if (found := value(entry)) not in (None, "")]
-    known.sort(key=lambda pair: pair[0], reverse=question.descending)
-    taken = {entry.id for _, entry in known}
-    ordered = [entry for _, entry in known] + [entry for entry in rows if entry.id not in taken]
-    pages = max(1, -(-len(ordered) // question.per))
-    page = min(question.page, pages)
-    return Page(ordered[(page - 1) * question.per : page * question.per], len(ordered), page, pages)
+class Which(NamedTuple):
+    """What an order depends on."""
+
+    words: tuple[str, ...]
+    tag: str
+    sort: str
+    descending: bool
+
+
+class _Order:
+    """Profiles in one order, kept up as they change. What has no value there comes last, by name, in either direction."""
+
+    def __init__(self, which: Which) -> None:
+        self._which = which
+        self._negated = which.descending and which.sort not in _BY_TEXT
+        """Numbers fall by rising negated, so that equal ones still come by name."""
+        self._reversed = which.descending and not self._negated
+        self._known: list[tuple[Any, str, str]] = []
+        self._unknown: list[tuple[str, str]] = []
+        self._places: dict[str, tuple[Any, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def fill(self, entries: Iterable[Entry], texts: Mapping[str, str], now_ns: int) -> None:
+        """Take these, all at once."""
+        for entry in entries:
+            if (place := self._place(entry, texts, now_ns)) is not None:
+                self._places[entry.id] = place
+                (self._known if len(place) == 3 else self._unknown).append(place)
+        self._known.sort()
+        self._unknown.sort()
+
+    def drop(self, profile_id: str) -> None:
+        place: Any = self._places.pop(profile_id, None)
+        if place is not None:
+            rows: list[Any] = self._known if len(place) == 3 else self._unknown
+            del rows[bisect.bisect_left(rows, place)]
+
+    def put(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> None:
+        place: Any = self._place(entry, texts, now_ns)
+        if place is not None:
+            self._places[entry.id] = place
+            bisect.insort(self._known if len(place) == 3 else self._unknown, place)
+
+    def rows(self, start: int, end: int) -> list[str]:
+        """The ids from place ``start`` to ``end``."""
+        known = len(self._known)
+        first, last = min(start, known), min(end, known)
+        found = self._known[known - last : known - first][::-1] if self._reversed else self._known[first:last]
+        return [row[-1] for row in (*found, *self._unknown[start - first : end - last])]
+
+    def _place(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> tuple[Any, ...] | None:
+        if self._which.tag and self._which.tag not in entry.tags:
+            return None
+        if self._which.words and not all(word in texts[entry.id] for word in self._which.words):
+            return None
+        value = _sort_value(entry, self._which.sort, now_ns)
+        if value in (None, ""):
+            return (entry.name, entry.id)
+        return (-value if self._negated else value, entry.name, entry.id)
+
+
+class Listing:
+    """The index in the orders that were asked for last: a change costs what changed, a page what is on it. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.revision = -1
+        """Of the store, up to which all changes are known."""
+        self._lock = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+        self._texts: dict[str, str] = {}
+        self._orders: OrderedDict[Which, _Order] = OrderedDict()
+
+    def update(self, news: News, now_ns: int) -> None:
+        """Take in what has changed."""
+        with self._lock:
+            if news.changed is None or len(news.changed) > MOST_ONE_BY_ONE + len(self._entries) // 10:
+                self._take_all(news)
+                return
+            for profile_id in news.changed:
+                self._take(profile_id, news.get(profile_id), now_ns)
+            if news.since <= self.revision:
+                self.revision = max(self.revision, news.revision)
+
+    def page(self, question: Question, now_ns: int, vital: Callable[[Entry], Vital | None]) -> Page:
+        """Filter, sort and cut. A page past the end is the last one: rows may have gone since the link was made."""
+        with self._lock:
+            by_vitals = question.sort in NEEDS_VITALS
+            sort = ("name", False) if by_vitals else (question.sort, question.descending)
+            order = self._order(Which(question.words, question.tag, *sort), now_ns)
+            pages = max(1, -(-len(order) // question.per))
+            page = min(question.page, pages)
+            start, end = (page - 1) * question.per, page * question.per
+            rows = order.rows(0, len(order)) if by_vitals else order.rows(start, min(end, len(order)))
+            entries = [self._entries[each] for each in rows]
+        if by_vitals:
+            entries = _by_vitals(entries, question, vital)[start:end]
+        return Page(entries, len(order), page, pages)
+
+    def _take_all(self, news: News) -> None:
+        self._entries = {each: entry for each in news.ids() if (entry := news.get(each)) is not None}
+        self._texts = {}
+        self._orders.clear()
+        self.revision = news.revision
+
+    def _take(self, profile_id: str, entry: Entry | None, now_ns: int) -> None:
+        for order in self._orders.values():
+            order.drop(profile_id)
+        self._entries.pop(profile_id, None)
+        self._texts.pop(profile_id, None)
+        if entry is None:
+            return
+        self._entries[profile_id] = entry
+        if any(which.words for which in self._orders):
+            self._texts[profile_id] = _text(entry, now_ns)
+        for order in self._orders.values():
+            order.put(entry, self._texts, now_ns)
+
+    def _order(self, which: Which, now_ns: int) -> _Order:
+        order = self._orders.get(which)
+        if order is None:
+            if which.words:
+                for entry in self._entries.values():
+                    if entry.id not in self._texts:
+                        self._texts[entry.id] = _text(entry, now_ns)
+            order = self._orders[which] = _Order(which)
+            order.fill(self._entries.values(), self._texts, now_ns)
+            while len(self._orders) > MOST_ORDERS:
+                self._orders.popitem(last=False)
+        self._orders.move_to_end(which)
+        return order
+
+
+def _by_vitals(entries: list[Entry], question: Question, vital: Callable[[Entry], Vital | None]) -> list[Entry]:
+    """By what processes do now, which nothing tells of when it changes."""
+    values: list[tuple[Any, Entry]] = [(getattr(vital(entry), question.sort, None), entry) for entry in entries]
+    known = sorted((pair for pair in values if pair[0] is not None), key=lambda pair: pair[0], reverse=question.descending)
+    return [entry for _, entry in known] + [entry for value, entry in values if value is None]
 
 
 def row(entry: Entry, now_ns: int, vital: Vital | None) -> Row:
@@ -151,18 +291,13 @@ def _sort_value(entry: Entry, sort: str, now_ns: int) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def _matches(entry: Entry, question: Question, now_ns: int) -> bool:
-    """It has the tag, and every word is somewhere in what the index shows as text."""
-    if question.tag and question.tag not in entry.tags:
-        return False
-    if not question.words:
-        return True
+def _text(entry: Entry, now_ns: int) -> str:
+    """What the index shows as text, to be searched for words."""
     parts = [entry.name, shown(entry.found.name), entry.status(now_ns), entry.reason or "", *entry.tags]
     if entry.summary is not None:
         about = entry.summary.about
         parts += [entry.summary.format, about.host, str(about.pid or ""), about.command, about.python, about.engine, about.mode]
-    text = "\n".join(parts).casefold()
-    return all(word in text for word in question.words)
+    return "\n".join(parts).casefold()
 
 
 def _number(arguments: Mapping[str, str], name: str, default: int, most: int) -> int:

@@ -36,6 +36,8 @@ ABANDON_SECONDS = 10.0
 """A file that nobody has asked for again after this long need not be read for its columns."""
 MOST_CACHED = 64
 """Parsed profiles are kept, however small: views keep things beside them."""
+MOST_CHANGES = 200_000
+"""So many are known one by one; whoever has seen none of them looks at all profiles."""
 CHUNK = 500
 """So many files are noted at once before other requests get their turn."""
 
@@ -73,6 +75,14 @@ class Store:
         self.notebook = Notebook(directory)
         self._tags: dict[str, tuple[str, ...]] = {}
         self._scanner = ThreadPoolExecutor(1, "plopi scan")
+        self._looker = ThreadPoolExecutor(1, "plopi look")
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after each change of ``revision``."""
+        self._changes: OrderedDict[str, int] = OrderedDict()
+        """The revision at which each profile changed last, in that order."""
+        self._forgotten = 0
+        """Changes up to this revision are not all known any more."""
+        self._unread: set[str] = set()
         self._scanned_at = float("-inf")
         self._scan: asyncio.Task[None] | None = None
         self._entries: dict[str, Entry] = {}
@@ -95,13 +105,52 @@ class Store:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
+    def ids(self) -> list[str]:
+        """From any thread."""
+        return list(self._entries)
+
     def get(self, profile_id: str) -> Entry | None:
         return self._entries.get(profile_id)
 
     @property
     def unread(self) -> int:
         """Profiles that are still to be looked at for the first time."""
-        return sum(entry.summary is None and not entry.is_broken for entry in self._entries.values())
+        return len(self._unread)
+
+    def changed_since(self, revision: int) -> list[str] | None:
+        """The ids of what has changed, come or gone after ``revision``; None if that is too long ago to be known."""
+        if revision < self._forgotten:
+            return None
+        found: list[str] = []
+        for profile_id, at in reversed(self._changes.items()):
+            if at <= revision:
+                break
+            found.append(profile_id)
+        return found
+
+    def refresh_soon(self) -> None:
+        """Begin to look at the directory again, if that is due; nobody waits for it."""
+        if self._scan is None and self._clock() - self._scanned_at >= SCAN_SECONDS and not self._closed:
+            self._scan = asyncio.create_task(self._rescan())
+            self._scan.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def look(self, profile_ids: Iterable[str]) -> None:
+        """See at once whether these recordings have grown: somebody follows them. What has grown is read."""
+        names = [entry.found.name for each in profile_ids if (entry := self._entries.get(each)) and entry.is_part]
+        if not names or self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        for name, found in zip(names, await loop.run_in_executor(self._looker, self._watcher.look, names)):
+            known = self._entries.get(id_of(name))
+            if known is None or known.found.name != name:
+                continue
+            if found is None:  # gone or finished: the next scan, which is now, tells which
+                self._scanned_at = float("-inf")
+            elif found.key != known.found.key:
+                known.put(found)
+                self._touch(known)
+                if known.id in self._cache and known.reading is None and not known.is_broken:
+                    self._read(known, "columns")
 
     async def refresh(self) -> None:
         """See to it that what is known is at most about a second old; many may ask at once."""
@@ -160,6 +209,7 @@ class Store:
             with contextlib.suppress(Exception):
                 await self._scan
         self._scanner.shutdown(wait=False, cancel_futures=True)
+        self._looker.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._pool.close)
 
     def tag(self, profile_id: str, tags: tuple[str, ...]) -> None:
@@ -170,7 +220,7 @@ class Store:
         if profile_id in self._entries:
             self._entries[profile_id].tags = tags
         if tags != before:
-            self.revision += 1
+            self._touch(self._entries.get(profile_id))
 
     # --- scanning ---------------------------------------------------------------------------------------------------------
 
@@ -188,11 +238,12 @@ class Store:
         for reading in self._readings:
             if self._clock() - reading.wanted_at > ABANDON_SECONDS:
                 self._pool.abandon(reading.task)
+        self._pool.trim()
         self._feed()
 
     async def _note(self, changed: tuple[Found, ...], gone: tuple[str, ...], problem: str | None) -> None:
-        if changed or gone or problem != self.problem:
-            self.revision += 1
+        if problem != self.problem:
+            self._touch(None)
         self.problem = problem
         for count, found in enumerate(changed, 1):
             if count % CHUNK == 0:
@@ -202,7 +253,10 @@ class Store:
             if entry is None:
                 tags = self._tags.get(profile_id, ())
                 entry = self._entries[profile_id] = Entry(profile_id, name_of(found.name), found, tags=tags)
+            before = entry.found if entry.files else None
             entry.put(found)
+            if entry.found != before:
+                self._touch(entry)
             self._want_summary(entry)
         for name in gone:  # after what came: a recording that was just finished is still the same profile
             self._remove(name)
@@ -218,9 +272,11 @@ class Store:
             return
         entry.drop(name)
         if entry.files:
+            self._touch(entry)
             self._want_summary(entry)
             return
         del self._entries[entry.id]
+        self._touch(entry)
         self._cache.pop(entry.id, None)
         self._due.pop(entry.id, None)
 
@@ -229,12 +285,13 @@ class Store:
         parts = [(entry, entry.summary.about) for entry in self if entry.is_part and entry.summary is not None]
         if not parts:
             return
-        before = [entry.status(self.now_ns()) for entry, _ in parts]
         alive = await loop.run_in_executor(self._scanner, lambda: [self.processes.alive(about) for _, about in parts])
         for (entry, _), lives in zip(parts, alive):
             entry.alive = lives
-        if [entry.status(self.now_ns()) if entry.files else "" for entry, _ in parts] != before:
-            self.revision += 1
+            status = entry.status(self.now_ns())
+            if status != entry.told_status and entry.files:
+                entry.told_status = status
+                self._touch(entry)
 
     # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -296,8 +353,19 @@ class Store:
         self._feed()
         return parsed
 
-    def _keep(self, entry: Entry, task: Task, key: Key, parsed: Parsed | None, trouble: Unreadable | None, cost: float) -> None:
+    def _touch(self, entry: Entry | None) -> None:
+        """Something of it has changed that the index shows, or (None) of none in particular."""
         self.revision += 1
+        if entry is not None:
+            self._changes[entry.id] = self.revision
+            self._changes.move_to_end(entry.id)
+            unread = entry.id in self._entries and entry.summary is None and not entry.is_broken
+            (self._unread.add if unread else self._unread.discard)(entry.id)
+            while len(self._changes) > MOST_CHANGES:
+                self._forgotten = self._changes.popitem(last=False)[1]
+        self.on_change()
+
+    def _keep(self, entry: Entry, task: Task, key: Key, parsed: Parsed | None, trouble: Unreadable | None, cost: float) -> None:
         if parsed is not None:
             entry.summary, entry.summary_key = parsed.summary, parsed.key
             entry.alive = self.processes.alive(parsed.summary.about) if entry.is_part else None
@@ -314,6 +382,7 @@ class Store:
             entry.settling = not trouble.lasting or 0 <= age < SETTLE_SECONDS
             if entry.settling:
                 self._due[entry.id] = self._clock() + SETTLE_SECONDS
+        self._touch(entry)
         if entry.found.key != key:  # it changed meanwhile, and that was left for now
             self._want_summary(entry)
 

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,6 +71,24 @@ class Watcher:
             return Changes((), (), _problem(self.directory, error))
         finally:
             os.close(fd)
+
+    def look(self, names: Iterable[str]) -> list[Found | None]:
+        """These files alone, as they are now; None for what is not there. From any thread; scans do not notice."""
+        try:
+            fd = self._open_directory()
+        except OSError:
+            return [None for _ in names]
+        try:
+            return [self._found(fd, name) for name in names]
+        finally:
+            os.close(fd)
+
+    def _found(self, fd: int, name: str) -> Found | None:
+        try:
+            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except OSError:
+            return None
+        return Found(name, key_of(status), fault_of(status, self._max_size))
 
     def open(self, name: str) -> tuple[int, Key]:
         """A descriptor of the regular file called ``name`` and its key; Unreadable says why not."""

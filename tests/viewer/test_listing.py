@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from plopi.errors import UsageError
 from plopi.model import About
 from plopi.viewer.entries import Entry, id_of, name_of, stem_of
-from plopi.viewer.listing import Question, row, select
+from plopi.viewer.listing import Listing, News, Question, row
 from plopi.viewer.processes import Processes, Vital
 from plopi.viewer.readers.results import Key, Summary, Unreadable
 from plopi.viewer.watch import Found, Watcher
@@ -27,8 +31,19 @@ def entry(name: str, size: int = 1, samples: int | None = 1, age_s: float = 100,
     return made
 
 
+def news_of(entries: list[Entry], since: int = -1, revision: int = 1, changed: list[str] | None = None) -> News:
+    by_id = {entry.id: entry for entry in entries}
+    return News(since, revision, changed, lambda: list(by_id), by_id.get)
+
+
+def listing_of(entries: list[Entry]) -> Listing:
+    listing = Listing()
+    listing.update(news_of(entries), NOW)
+    return listing
+
+
 def names(entries: list[Entry], **arguments: str) -> list[str]:
-    page = select(entries, Question.parse(arguments), NOW, lambda _: None)
+    page = listing_of(entries).page(Question.parse(arguments), NOW, lambda _: None)
     return [entry.name for entry in page.entries]
 
 
@@ -64,14 +79,14 @@ def test_pages_and_a_page_past_the_end_is_the_last() -> None:
     question = {"sort": "name", "per": "3"}
     assert names(entries, **question, page="2") == ["03", "04", "05"]
     assert names(entries, **question, page="99") == ["06"]
-    page = select(entries, Question.parse({**question, "page": "99"}), NOW, lambda _: None)
+    page = listing_of(entries).page(Question.parse({**question, "page": "99"}), NOW, lambda _: None)
     assert (page.page, page.pages, page.matching) == (3, 3, 7)
 
 
 def test_sorting_by_memory_asks_for_it() -> None:
     entries = [entry("a", pid=1), entry("b", pid=2), entry("c")]
     vitals = {"a": Vital(True, 1.0, 10), "b": Vital(True, 2.0, 20), "c": None}
-    page = select(entries, Question.parse({"sort": "rss"}), NOW, lambda entry: vitals[entry.name])
+    page = listing_of(entries).page(Question.parse({"sort": "rss"}), NOW, lambda entry: vitals[entry.name])
     assert [entry.name for entry in page.entries] == ["b", "a", "c"]
 
 
@@ -191,3 +206,30 @@ def test_cpu_is_measured_between_two_looks() -> None:
     second = processes.vital(about)
     assert second
     assert second.cpu_percent is not None
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 11), st.one_of(st.none(), st.tuples(st.integers(0, 3), st.sampled_from(["", "x", "y"])))), max_size=8
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(CHANGES, max_size=6), st.sampled_from(["name", "size", "host", "samples", "started_ns"]), st.booleans())
+def test_a_listing_kept_up_is_one_made_anew(steps: list[Any], sort: str, descending: bool) -> None:
+    """Profiles come, change and go; whoever has followed that sees what somebody sees who looks for the first time."""
+    kept, present = Listing(), dict[str, Entry]()
+    questions = [Question((), sort, descending, 1, 5), Question(("x",), sort, descending, 1, 5)]
+    for revision, changes in enumerate(steps, 1):
+        for number, state in changes:
+            made = entry(f"p{number:02}", *((state[0], state[0] or None) if state else ()), host=state[1] if state else "")
+            if state is None:
+                present.pop(made.id, None)
+            else:
+                present[made.id] = made
+        changed = [id_of(f"p{number:02}") for number, _ in changes]
+        kept.update(news_of(list(present.values()), revision - 1, revision, changed if revision > 1 else None), NOW)
+        for question in questions:
+            for page in (1, 2, 3):
+                asked = replace(question, page=page)
+                fresh = listing_of(list(present.values())).page(asked, NOW, lambda _: None)
+                assert kept.page(asked, NOW, lambda _: None) == fresh

@@ -12,7 +12,7 @@ from plopi.viewer.analysis import Index
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.entries import Entry, shown
 from plopi.viewer.handlers.base import PATIENCE, Base, etag_of
-from plopi.viewer.listing import Question, detail, row, select
+from plopi.viewer.listing import News, Question, detail, row
 from plopi.viewer.payloads.flame import Asked
 from plopi.viewer.payloads.timeline import buckets
 from plopi.viewer.processes import Vital
@@ -43,12 +43,14 @@ class Profiles(Api):
 
     async def get(self) -> None:
         store, question = self.services.store, Question.parse(self.arguments())
-        now_ns, entries, revision, unread, problem = store.now_ns(), list(store), store.revision, store.unread, store.problem
-
+        listing, now_ns, total, unread, problem = self.services.listing, store.now_ns(), len(store), store.unread, store.problem
+        revision, since = store.revision, listing.revision
+        news = News(since, revision, store.changed_since(since), store.ids, store.get)
         looked_at: list[Entry] = []
 
         def make() -> Mapping[str, Any]:
-            page = select(entries, question, now_ns, self.vital)
+            listing.update(news, now_ns)
+            page = listing.page(question, now_ns, self.vital)
             looked_at.extend(page.entries)
             return {
                 "v": 1,
@@ -56,7 +58,7 @@ class Profiles(Api):
                 "problem": problem,
                 "unread": unread,
                 "revision": revision,
-                "total": len(entries),
+                "total": total,
                 "shown": page.matching,
                 "page": page.page,
                 "pages": page.pages,

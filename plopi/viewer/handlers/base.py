@@ -16,6 +16,7 @@ from tornado import httputil, web
 
 from plopi.errors import FormatError, Unanswerable, UsageError
 from plopi.viewer.config import Config
+from plopi.viewer.listing import Listing
 from plopi.viewer.readers.results import Unreadable
 from plopi.viewer.security import HEADERS, Hosts, RateLimit, Refused, check_fetch_site
 from plopi.viewer.store import Pending, Store
@@ -38,6 +39,7 @@ class Services:
     store: Store
     hosts: Hosts
     port: int | None
+    listing: Listing = field(default_factory=Listing)
     failures: RateLimit = field(default_factory=RateLimit)
     subjects: Subjects = field(default_factory=Subjects)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "plopi view"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from typing import Any
 
 from tornado import websocket
@@ -16,6 +17,11 @@ from plopi.viewer.store import Store
 
 MOST_CLIENTS = 200
 TICK_SECONDS = 0.5
+LOOK_SECONDS = 0.05
+"""Between two looks at recordings that somebody follows."""
+MOST_LOOKED_AT = 16
+INDEX_SECONDS = 0.25
+"""A page is told of changes of the index at most this often."""
 MAX_MESSAGE = 4096
 
 
@@ -26,6 +32,8 @@ class Hub:
         self._store = store
         self._clients: set[Live] = set()
         self._ticking: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        store.on_change = self._news.set
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -49,14 +57,27 @@ class Hub:
         status = entry.status(self._store.now_ns()) if entry else "gone"
         return {"v": 1, "profile": profile_id, "revision": revision_of(entry.found.key) if entry else None, "status": status}
 
+    def _watched(self) -> list[str]:
+        """Recordings that open pages follow and that still grow."""
+        ids = {client.watching for client in self._clients if client.watching is not None}
+        now_ns, found = self._store.now_ns(), []
+        for each in sorted(ids):
+            entry = self._store.get(each)
+            if entry is not None and entry.is_part and entry.status(now_ns) in ("growing", "unread"):
+                found.append(each)
+        return found[:MOST_LOOKED_AT]
+
     async def _tick(self) -> None:
         try:
             while self._clients:
-                with contextlib.suppress(OSError):
-                    await self._store.refresh()
+                self._news.clear()
+                self._store.refresh_soon()
+                watched = self._watched()
+                await self._store.look(watched)
                 for client in list(self._clients):
                     client.tell(self._store.revision)
-                await asyncio.sleep(TICK_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), LOOK_SECONDS if watched else TICK_SECONDS)
         except Exception:
             log.exception("live updates failed")
         finally:
@@ -70,8 +91,9 @@ class Live(Base, websocket.WebSocketHandler):
         super().initialize(services)
         self._hub = hub
         self._told_index: int | None = None
+        self._told_at = float("-inf")
         self._told: dict[str, Any] | None = None
-        self._watching: str | None = None
+        self.watching: str | None = None
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -98,7 +120,7 @@ class Live(Base, websocket.WebSocketHandler):
         if not (watch is None or (isinstance(watch, str) and len(watch) <= 64)):
             self.close(1008, 'send {"watch": ID}')
             return
-        self._watching, self._told = watch, None
+        self.watching, self._told = watch, None
         self.tell(self.services.store.revision)
 
     def on_close(self) -> None:
@@ -106,10 +128,11 @@ class Live(Base, websocket.WebSocketHandler):
 
     def tell(self, index: int) -> None:
         """What changed since this page was last told."""
-        if index != self._told_index:
-            self._told_index = index
+        now = time.monotonic()
+        if index != self._told_index and now - self._told_at >= INDEX_SECONDS:
+            self._told_index, self._told_at = index, now
             self._send({"v": 1, "index": index})
-        if self._watching is not None and (state := self._hub.state(self._watching)) != self._told:
+        if self.watching is not None and (state := self._hub.state(self.watching)) != self._told:
             self._told = state
             self._send(state)
 

@@ -26,6 +26,7 @@ from plopi.model import (
     About,
     Calls,
     Column,
+    Cursor,
     Functions,
     Locations,
     Profile,
@@ -41,6 +42,8 @@ ALIGNMENT = 64
 MAX_HEAD = 4 * 2**20
 MAX_TOTAL = 2.0**63
 """Sums of weights stay below this, so that no aggregate can overflow 64 bits."""
+
+NOTHING = Cursor()
 
 Array: TypeAlias = NDArray[Any]
 _DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(name) for name in ("<i4", "<i8", "|u1")}
@@ -95,15 +98,18 @@ def encode(profile: Profile, fields: Mapping[str, Any], out: BinaryIO, prepared:
     return written + len(strings.blob)
 
 
-def decode(buffer: memoryview) -> Content:
-    """What is in ``buffer``: viewed, not copied. FormatError if anything in it contradicts the rest."""
+def decode(buffer: memoryview, since: Cursor = NOTHING) -> Content:
+    """What is in ``buffer``: viewed, not copied. FormatError if anything in it contradicts the rest.
+
+    ``since``: how many rows of each table come before these; ids count those, too.
+    """
     head = read_head(buffer)
     arrays = {name: _view(buffer, name, entry) for name, entry in _mapping(head, "arrays").items()}
     try:
         profile = _profile(head, arrays, _strings(buffer, head, arrays))
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"the reader's answer lacks or misstates {error}; please report this file") from None
-    check(profile)
+    check(profile, since)
     prepared = {name.removeprefix(_PREPARED): array for name, array in arrays.items() if name.startswith(_PREPARED)}
     return Content(profile, fields_of(head), prepared)
 
@@ -148,22 +154,23 @@ def about_from(fields: Mapping[str, Any]) -> About:
     return About(**kept)
 
 
-def check(profile: Profile) -> None:
+def check(profile: Profile, since: Cursor = NOTHING) -> None:
     """FormatError unless all ids are in range, parents come before children, lengths agree and sums fit 64 bits."""
-    strings, functions, stacks = len(profile.strings), profile.functions, profile.stacks
+    functions, stacks = profile.functions, profile.stacks
+    strings, locations = since.strings + len(profile.strings), since.locations + len(profile.locations)
     for table in (functions, profile.locations, stacks, profile.threads, profile.windows):
         _same_length(*(getattr(table, field.name) for field in dataclasses.fields(table)))
     _within(functions.name, 0, strings, "function name")
     _within(functions.file, 0, strings, "function file")
-    _within(profile.locations.function, 0, len(functions), "location")
-    _within(stacks.location, 0, len(profile.locations), "stack location")
-    _parents_first(stacks.parent)
+    _within(profile.locations.function, 0, since.functions + len(functions), "location")
+    _within(stacks.location, 0, locations, "stack location")
+    _parents_first(stacks.parent, since.stacks)
     _within(profile.threads.name, 0, strings, "thread name")
     samples = profile.samples
     _same_length(samples.stack, samples.thread, samples.window, *samples.weights)
-    _within(samples.stack, -1, len(stacks), "sample stack")
-    _within(samples.thread, -1, len(profile.threads), "sample thread")
-    _within(samples.window, -1, len(profile.windows), "sample window")
+    _within(samples.stack, -1, since.stacks + len(stacks), "sample stack")
+    _within(samples.thread, -1, since.threads + len(profile.threads), "sample thread")
+    _within(samples.window, -1, since.windows + len(profile.windows), "sample window")
     if len(samples.weights) != len(profile.sample_types):
         raise FormatError(f"{len(samples.weights)} weight columns for {len(profile.sample_types)} sample types")
     for weights in samples.weights:
@@ -316,9 +323,9 @@ def _within(column: Column, low: int, high: int, what: str) -> None:
             raise FormatError(f"row {at + row} has {what} {int(piece[row])}, which does not exist")
 
 
-def _parents_first(parents: Column) -> None:
+def _parents_first(parents: Column, since: int) -> None:
     for at, piece in _pieces(parents):
-        bad = (piece < -1) | (piece >= np.arange(at, at + len(piece), dtype=piece.dtype))
+        bad = (piece < -1) | (piece >= np.arange(since + at, since + at + len(piece)))
         if bad.any():
             row = int(np.argmax(bad))
             raise FormatError(f"row {at + row} has stack parent {int(piece[row])}, which does not exist")

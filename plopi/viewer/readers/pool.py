@@ -19,6 +19,7 @@ from plopi.errors import FormatError
 from plopi.viewer.readers import columns
 from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.disk_cache import DiskCache, identity_of
+from plopi.viewer.readers.followers import Followers
 from plopi.viewer.readers.process import Answer, Job, Process, Want, WorkerDied, parsed_from
 from plopi.viewer.readers.results import SLOW_SECONDS, Key, Parsed, Progress, Unreadable, summary_from
 from plopi.viewer.watch import key_of
@@ -64,6 +65,8 @@ class Pool:
         self._cache = cache
         self._finders = ThreadPoolExecutor(2, "plopi cache")
         self._keeper = ThreadPoolExecutor(1, "plopi cache writer")
+        self.followers = Followers(bounds)
+        self._following = ThreadPoolExecutor(2, "plopi follower")
         self._changed = threading.Condition()
         self._urgent: deque[Task] = deque()
         self._patient: deque[Task] = deque()
@@ -80,7 +83,9 @@ class Pool:
     def submit(self, task: Task) -> None:
         with self._changed:
             if not self._closed:
-                if self._cache is None or task.grows:
+                if task.grows and task.want == "columns":
+                    self._following.submit(self._follow, task)
+                elif self._cache is None or task.grows:
                     self._enqueue(task)
                 else:
                     self._finders.submit(self._look_up, self._cache, task)
@@ -118,6 +123,11 @@ class Pool:
             ahead = queue.index(task) + (0 if task.urgent else len(self._urgent))
         return replace(task.progress, ahead=ahead)
 
+    def trim(self) -> None:
+        """Let go of followed recordings that nobody has looked at for a while; in a thread."""
+        with contextlib.suppress(RuntimeError):  # shutting down
+            self._following.submit(self.followers.trim, time.monotonic())
+
     def pids(self) -> list[int]:
         """Process ids of the workers that run now."""
         with self._changed:
@@ -126,6 +136,37 @@ class Pool:
     def _enqueue(self, task: Task) -> None:
         (self._urgent if task.urgent else self._patient).append(task)
         self._changed.notify_all()
+
+    def _follow(self, task: Task) -> None:
+        """Read what a recording has gained since it was last read; what is no recording takes its place in the queue."""
+        outcome: Parsed | Exception | None
+        try:
+            fd, key = task.opener()
+            try:
+                outcome = self.followers.read(task.name, fd, key, task.report)
+            finally:
+                os.close(fd)
+        except Exception as error:
+            outcome = self._trouble(error)
+        with self._changed:
+            if outcome is None and not self._closed:
+                self._enqueue(task)
+                return
+        with contextlib.suppress(InvalidStateError):  # it was abandoned meanwhile
+            if isinstance(outcome, Parsed):
+                task.future.set_result(outcome)
+            else:
+                task.future.set_exception(outcome or Unreadable("the viewer is shutting down", lasting=False))
+
+    def _trouble(self, error: Exception) -> Unreadable:
+        """What became of a file that could not be read."""
+        if isinstance(error, Unreadable):
+            return error
+        if isinstance(error, WorkerDied):
+            return Unreadable(self._cause(error), lasting=error.by != signal.SIGKILL or error.timed_out)
+        if isinstance(error, FormatError):
+            return Unreadable(str(error))
+        return Unreadable(f"it could not be read ({type(error).__name__}: {error})", lasting=False)
 
     def _look_up(self, cache: DiskCache, task: Task) -> None:
         """Give the task what is kept on disk, or its place in the queue."""
@@ -155,6 +196,8 @@ class Pool:
             task.future.set_exception(Unreadable("the viewer is shutting down", lasting=False))
         for thread in self._threads:
             thread.join(5)
+        self.followers.close()
+        self._following.shutdown(cancel_futures=True)
         self._finders.shutdown(cancel_futures=True)
         self._keeper.shutdown(cancel_futures=True)
 
@@ -182,12 +225,8 @@ class Pool:
             outcome: Parsed | Exception
             try:
                 outcome = self._read(number, task)
-            except Unreadable as error:
-                outcome = error
-            except FormatError as error:
-                outcome = Unreadable(str(error))
             except Exception as error:  # nothing that a file does may end this thread
-                outcome = Unreadable(f"it could not be read ({type(error).__name__}: {error})", lasting=False)
+                outcome = self._trouble(error)
             with self._changed:
                 task.worker = None
                 if patient:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plopi.errors import FormatError
+from plopi.model import Cursor
 from plopi.viewer.readers import columns, wire
 from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable, progress_from, summary_from
@@ -62,6 +63,15 @@ class Answer:
     content: memoryview | None
 
 
+@dataclass(frozen=True)
+class Growth:
+    """Rows that a recording has gained, the end in the file of what they were read from, and the size of their container."""
+
+    content: columns.Content
+    offset: int
+    size: int
+
+
 class Process:
     """A worker. Blocking, for one thread at a time."""
 
@@ -102,22 +112,43 @@ class Process:
     def read(self, job: Job, fd: int, key: Key, report: Callable[[Progress], None]) -> Answer:
         """Have ``fd`` read. FormatError or Unreadable say what is wrong with the file, WorkerDied that nobody can."""
         self.files += 1
-        deadline = time.monotonic() + self._bounds.wall_seconds
-        message = {**asdict(job), "max_size": self._bounds.file_size, "cpu_seconds": self._bounds.cpu_seconds}
+        answer, columns_fd = self._ask(asdict(job), fd, report)
         try:
-            wire.send(self._sock, message, fd)
+            return self._result(job, key, answer, columns_fd)
+        finally:
+            if columns_fd is not None:
+                os.close(columns_fd)
+
+    def follow(self, fd: int, key: Key, offset: int, since: Cursor | None, report: Callable[[Progress], None]) -> Growth | None:
+        """What stands in a recording after ``offset``, the end of what this worker was asked for before: rows that go on from
+        ``since``. None: no whole fragment. Raises as ``read`` does."""
+        message = {"want": "follow", "name": "", "size": key.size, "offset": offset}
+        answer, columns_fd = self._ask(message, fd, report)
+        try:
+            done, end = self._done(answer), answer["done"].get("offset")
+            if columns_fd is None and done.get("nothing") is True:
+                return None
+            if columns_fd is None or type(end) is not int or not offset < end <= key.size:
+                self.spent = True
+                raise FormatError("the reader gave no answer that makes sense; please report this file")
+            content = open_columns(columns_fd, self._bounds.output)
+            return Growth(columns.decode(content, since or columns.NOTHING), end, len(content))
+        finally:
+            if columns_fd is not None:
+                os.close(columns_fd)
+
+    def _ask(self, message: dict[str, Any], fd: int, report: Callable[[Progress], None]) -> tuple[dict[str, Any], int | None]:
+        """The worker's last word on ``message``, and the descriptor that came with it."""
+        deadline = time.monotonic() + self._bounds.wall_seconds
+        try:
+            wire.send(self._sock, {**message, "max_size": self._bounds.file_size, "cpu_seconds": self._bounds.cpu_seconds}, fd)
         except OSError:
             raise self._died() from None
         while True:
             answer, columns_fd = self._receive(deadline)
-            if "progress" in answer:
-                report(progress_from(answer["progress"]))
-                continue
-            try:
-                return self._result(job, key, answer, columns_fd)
-            finally:
-                if columns_fd is not None:
-                    os.close(columns_fd)
+            if "progress" not in answer:
+                return answer, columns_fd
+            report(progress_from(answer["progress"]))
 
     def interrupt(self) -> None:
         """Kill it from another thread: the one that waits for its answer gets WorkerDied."""
@@ -134,11 +165,8 @@ class Process:
         self._complaints.close()
 
     def _result(self, job: Job, key: Key, answer: dict[str, Any], columns_fd: int | None) -> Answer:
-        error = answer.get("error")
-        if isinstance(error, dict):
-            raise self._refusal(error)
-        done = answer.get("done")
-        if not isinstance(done, dict) or (job.want == "columns" and columns_fd is None):
+        done = self._done(answer)
+        if job.want == "columns" and columns_fd is None:
             self.spent = True
             raise FormatError("the reader gave no answer that makes sense; please report this file")
         self.spent = self.spent or bool(done.get("retire")) or self.files >= self._bounds.files_per_worker
@@ -146,6 +174,15 @@ class Process:
             return Answer(Parsed(key, summary_from(done), None, 0), None)
         content = open_columns(columns_fd, self._bounds.output)
         return Answer(parsed_from(key, content, done), content)
+
+    def _done(self, answer: dict[str, Any]) -> dict[str, Any]:
+        error, done = answer.get("error"), answer.get("done")
+        if isinstance(error, dict):
+            raise self._refusal(error)
+        if not isinstance(done, dict):
+            self.spent = True
+            raise FormatError("the reader gave no answer that makes sense; please report this file")
+        return done
 
     def _refusal(self, error: dict[str, Any]) -> Exception:
         kind, message = error.get("kind"), str(error.get("message"))[:2000]

@@ -62,6 +62,8 @@ class Parsed:
     profile: Profile | None
     size: int
     prepared: Mapping[str, Array] = field(default_factory=dict, compare=False, repr=False)
+    base: Parsed | None = field(default=None, compare=False, repr=False)
+    """The same recording as it was when all of it was last prepared: its rows are the first of each table of this one."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """Room for what views work out once for all of them."""
 

@@ -2,7 +2,9 @@
 
 Started by ``pool`` as ``python -I -S -c BOOTSTRAP FD OPTIONS``; speaks ``wire`` on descriptor FD:
 
-* in:  ``{"want": "columns" | "summary", "name", "size", "max_size", "cpu_seconds"}`` and the file's descriptor;
+* in:  ``{"want": "columns" | "summary" | "follow", "name", "size", "max_size", "cpu_seconds"}`` and the file's descriptor;
+  ``follow``, always for the same recording: also ``offset``, from which on it is wanted, 0 to begin anew. The columns then hold
+  the rows that were appended, ``done`` is ``{"offset"}``, the end of what was read, or ``{"nothing": true}``;
 * out: any number of ``{"progress": {"stage", "done", "size"}}``, then one of
   ``{"done": {"format", "summary", "about", "retire"}}`` (with a descriptor of the columns, if wanted or slow to make) and
   ``{"error": {"kind": "format" | "memory" | "bug", "message"}}``.
@@ -50,6 +52,7 @@ def main(fd: int, options: dict[str, Any]) -> None:
     gc.disable()
     with socket.socket(fileno=fd) as sock:
         wire.send(sock, {"ready": True})
+        followed = Followed()
         while True:
             try:
                 job, file = wire.receive(sock)
@@ -57,14 +60,42 @@ def main(fd: int, options: dict[str, Any]) -> None:
                 return
             if file is None:
                 return
-            _answer(sock, job, file)
-            gc.collect()
+            _answer(sock, job, file, followed)
+            if job["want"] == "follow":
+                gc.freeze()  # what is known of a recording stays, and would be looked through each time
+            else:
+                gc.collect()
 
 
-def _answer(sock: socket.socket, job: dict[str, Any], file: int) -> None:
+class Followed:
+    """What is known of the recording that this worker follows, if it does."""
+
+    def __init__(self) -> None:
+        self._reader: Any = None
+
+    def read(self, job: dict[str, Any], file: int, report: Report) -> tuple[dict[str, Any], int | None]:
+        from plopi.formats.pprof_growing import GrowingReader
+
+        if job["offset"] == 0:
+            self._reader = GrowingReader(formats.Limits(file_bytes=job["max_size"]))
+        if self._reader is None or self._reader.offset != job["offset"]:
+            raise FormatError("the recording does not go on from where it was read to; it is read anew")
+        appended = self._reader.feed(_load(file, job["size"], report, job["offset"]), report)
+        if appended is None:
+            return {"nothing": True}, None
+        tables = {name: getattr(appended, name) for name in ("functions", "locations", "stacks", "threads", "windows", "samples")}
+        rows = Profile("stacks", appended.sample_types, appended.strings, calls=None, about=appended.about, **tables)
+        prepared: dict[str, columns.Array] = {}
+        if not job["offset"]:
+            report("preparing", 0, job["size"])
+            prepared = prepare(rows)
+        return {"offset": self._reader.offset}, _pack(rows, {}, prepared)
+
+
+def _answer(sock: socket.socket, job: dict[str, Any], file: int, followed: Followed) -> None:
     try:
         sandbox.limit_cpu(job["cpu_seconds"])
-        done, out = _read(job, file, _reporter(sock))
+        done, out = (followed.read if job["want"] == "follow" else _read)(job, file, _reporter(sock))
     except FormatError as error:
         _refuse(sock, "format", str(error))
     except MemoryError:
@@ -124,10 +155,10 @@ def _read(job: dict[str, Any], file: int, report: Report) -> tuple[dict[str, Any
     return done, _pack(profile, done, prepared)
 
 
-def _load(file: int, size: int, report: Report) -> bytes:
-    """The first ``size`` bytes, as the server saw them; less if the file has shrunk since."""
+def _load(file: int, size: int, report: Report, start: int = 0) -> bytes:
+    """The bytes from ``start`` to ``size``, as the server saw them; less if the file has shrunk since."""
     content = io.BytesIO()
-    done = 0
+    done = start
     while done < size:
         report("reading", done, size)
         part = os.pread(file, min(_CHUNK, size - done), done)
@@ -167,7 +198,7 @@ def _peak_kib() -> int:
 
 def _import_all() -> None:
     """Readers import what they need when first used; afterwards this process may not open files."""
-    for name in (*formats.FORMATS.values(), "numpy", "google.protobuf.message", "plopi.formats.pprof_reader"):
+    for name in (*formats.FORMATS.values(), "numpy", "google.protobuf.message", "plopi.formats.pprof_growing"):
         with contextlib.suppress(ImportError):  # what needs it says so
             importlib.import_module(name)
 
