@@ -112,12 +112,19 @@ def check_function(payload: Mapping[str, Any]) -> None:
         callers_total=int,
         callees_total=int,
         **lists,
+        split=dict,
         recursive=int,
         gc=int,
         native=COUNT,
         exact=bool,
     )
     check_row(payload["function"])
+    for split in payload["split"].values():
+        check_keys(split, alone=int, slices=list, rest=int, exact=bool)
+        for each in split["slices"]:
+            check_keys(each, **FUNCTION, color=(int, type(None)), weight=int)
+        parts = split["alone"] + sum(each["weight"] for each in split["slices"]) + split["rest"]
+        assert not split["exact"] or parts == payload["function"]["cum"]
     for path in payload["paths"]:
         check_keys(path, stack=list, omitted=int, weight=int)
         assert path["stack"][-1]["id"] == payload["function"]["id"]

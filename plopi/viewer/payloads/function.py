@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plopi.model import Profile
-from plopi.viewer.analysis import Index, names, neighbours
+from plopi.viewer.analysis import Index, Weighed, names, neighbours, split
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.paths import Path, paths
-from plopi.viewer.payloads.common import Json, NoSuchFunction, head, indexed, is_bound, native_of, rows_of, text, weighed_of
+from plopi.viewer.payloads.common import (
+    Json,
+    NoSuchFunction,
+    function_fields,
+    head,
+    indexed,
+    is_bound,
+    native_of,
+    rows_of,
+    text,
+    weighed_of,
+)
 from plopi.viewer.view import View
 
 MOST_NEIGHBOURS = 50
@@ -21,7 +32,8 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
     about = indexed(profile)
     if not 0 <= function_id < len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {function_id}: find it in the table again.")
-    numbers, native = weighed_of(about, view).numbers, native_of(about, view)
+    weighed, native = weighed_of(about, view), native_of(about, view)
+    numbers = weighed.numbers
     callers = neighbours.callers(numbers, function_id, MOST_NEIGHBOURS)
     callees = neighbours.callees(numbers, function_id, MOST_NEIGHBOURS)
     lines = sorted(neighbours.lines(numbers, function_id), key=lambda line: (-line.cum, line.line))[:MOST_LINES]
@@ -37,6 +49,10 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
         "callers_total": callers.total,
         "callees": _neighbours(about, numbers, callees.heaviest, function_id),
         "callees_total": callees.total,
+        "split": {
+            "callees": _split(about, weighed, split.callees(numbers, function_id), function_id),
+            "callers": _split(about, weighed, split.callers(numbers, function_id), function_id),
+        },
         "paths": _paths(about.profile, paths(numbers, function_id, MOST_PATHS)),
         "lines": [{"line": line.line, "self": line.self, "cum": line.cum} for line in sorted(lines, key=lambda line: line.line)],
     }
@@ -49,6 +65,23 @@ def _neighbours(about: Index, numbers: Numbers, shown: Sequence[neighbours.Neigh
         {**row, "weight": n.weight, "exact": n.exact and not is_bound(about, n.function, function_id)}
         for row, n in zip(rows, shown)
     ]
+
+
+def _split(about: Index, weighed: Weighed, found: split.Split, function_id: int) -> Json:
+    """The heaviest slices, and the weight of all others."""
+    shown = found.slices[:MOST_NEIGHBOURS]
+    label = names.labels(about.profile, [other for other, _ in shown])
+    groups, group_of_file = weighed.groups
+    colour = {other: groups[group_of_file[int(about.packages.file_row[other])]].color for other, _ in shown}
+    return {
+        "alone": found.alone,
+        "slices": [
+            {**function_fields(about.profile, other, label[other]), "color": colour[other], "weight": weight}
+            for other, weight in shown
+        ],
+        "rest": sum(weight for _, weight in found.slices[MOST_NEIGHBOURS:]),
+        "exact": found.exact and not is_bound(about, function_id),
+    }
 
 
 def _paths(profile: Profile, found: Sequence[Path]) -> list[Json]:
