@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "plopi/__init__.py").read_text(encoding="utf-8"), re.MULTILINE)
 assert VERSION, "plopi/__init__.py must hold __version__"
 
-VIEWER = ["tornado>=6.5.2", "psutil>=5.9", "numpy>=1.26", "protobuf>=4.25"]
+VIEWER = ["tornado>=6.5.2", "psutil>=5.9", "numpy>=1.26", "protobuf>=4.25", 'google-re2>=1.1; python_version < "3.15"']
 TEST = [
     "setuptools>=70.1",
     "pytest>=8",

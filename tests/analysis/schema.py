@@ -90,7 +90,7 @@ def check_sums(payload: Mapping[str, Any]) -> None:
 
 def check_table(payload: Mapping[str, Any]) -> None:
     check_head(payload)
-    check_keys(payload, **HEAD, shown=int, functions=int, page=int, pages=int, rows=list)
+    check_keys(payload, **HEAD, shown=int, cut=bool, functions=int, page=int, pages=int, rows=list)
     assert len(payload["rows"]) <= payload["shown"] <= payload["functions"]
     assert 1 <= payload["page"] <= payload["pages"]
     for row in payload["rows"]:

@@ -121,7 +121,7 @@ def _neighbourhood(numbers: Numbers, function: int, choice: Choice, kept: Ints) 
 
 def _compose(numbers: Numbers, chosen: Ints, forest: Forest | None, terms: _Terms) -> Picture:
     """The picture of ``chosen``, less those that fold into an edge."""
-    linked = link(numbers, chosen, forest)
+    linked = link(numbers, chosen, forest, near=not terms.folds)
     holder, edges = _prune(numbers, chosen, linked, [_edge(numbers, found) for found in linked.links], terms)
     folded = _fold(numbers, edges, holder, terms.pinned) if terms.folds else edges
     kept = {end for edge in folded for end in (edge.caller, edge.callee)} | {f for f, caller in holder.items() if caller == NONE}

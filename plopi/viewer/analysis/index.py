@@ -14,6 +14,7 @@ from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numb
 from plopi.viewer.analysis.columns import Ids, column
 from plopi.viewer.analysis.prepared import Arrays, structure_from, structure_of
 from plopi.viewer.analysis.rank import Choice
+from plopi.viewer.analysis.search import Texts
 
 KEPT_SELECTIONS = 4
 KEPT_PICTURES = 4
@@ -76,12 +77,12 @@ class Index:
         return packages.packages(self.profile)
 
     @cached_property
-    def texts(self) -> table.Texts:
-        return table.texts(self.profile.strings)
+    def texts(self) -> Texts:
+        return Texts(self.profile.strings)
 
     @cached_property
     def by_name(self) -> Ids:
-        return table.order_by_name(self.profile)
+        return table.order_by_name(self.profile, self.texts)
 
     @cached_property
     def name_rank(self) -> Ids:

@@ -20,7 +20,7 @@ import numpy as np
 from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.call_tree import enclosing, topmost
-from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_key, pair_keys
+from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_key, heaviest, pair_keys
 from plopi.viewer.analysis.forest import Forest, forest_of
 
 FARTHEST, MOST_STEPS = 2_000, 10_000
@@ -59,14 +59,15 @@ class Linked:
     depth: Mapping[int, float]
 
 
-def link(numbers: Numbers, chosen: Ids, forest: Forest | None = None) -> Linked:
+def link(numbers: Numbers, chosen: Ids, forest: Forest | None = None, near: bool = False) -> Linked:
     """Link ``chosen`` (distinct function ids); costs what their activations or edges cost, not the profile.
 
     A ``forest`` of more functions, made once, makes linking one choice of them after the other cheap; a CALLS profile has none.
+    ``near``: direct edges of a CALLS profile hold the choice together already, so nothing is looked for between them.
     """
     forest = forest or forest_of(numbers, chosen)
     if forest is None:
-        return _CallsLinker(numbers, chosen).linked()
+        return _CallsLinker(numbers, chosen, near).linked()
     return _link_forest(numbers, forest.of(chosen))
 
 
@@ -89,11 +90,11 @@ def _links_of(numbers: Numbers, key: Ints, weight: Ints, position: Ints) -> list
     """One link for each (caller, callee) ``key``, from the activations of the callee that count for it."""
     keys, rows = group_by_key(key)
     caller, callee = np.divmod(keys, max(numbers.structure.functions, 1))
-    heaviest = position[rows.heaviest(weight)]
+    places = position[rows.heaviest(weight)]
     direct = numbers.edge_weights(caller, callee)
     weights = rows.sums(weight)
     links = []
-    for a, b, w, d, place in zip(caller.tolist(), callee.tolist(), weights.tolist(), direct.tolist(), heaviest.tolist()):
+    for a, b, w, d, place in zip(caller.tolist(), callee.tolist(), weights.tolist(), direct.tolist(), places.tolist()):
         if a != b and w != 0:
             links.append(Link(a, b, w, d, True, _way(numbers, place, a) if d < w else ()))
     return links
@@ -131,7 +132,7 @@ def _mean_levels(function: Ids, level: Ints, weight: Ints) -> dict[int, float]:
 class _CallsLinker:
     """Builds the links of a CALLS profile: direct ones, then those through hidden callers."""
 
-    def __init__(self, numbers: Numbers, chosen: Ints) -> None:
+    def __init__(self, numbers: Numbers, chosen: Ids, near: bool) -> None:
         self._numbers = numbers
         self._chosen = sorted(chosen.tolist(), key=lambda f: (-int(numbers.cum[f]), f))
         self._among = np.zeros(numbers.structure.functions, dtype=np.bool_)
@@ -140,7 +141,7 @@ class _CallsLinker:
         self._onward: dict[int, list[int]] = defaultdict(list)
         self._reached = np.zeros(numbers.structure.functions, dtype=np.bool_)
         self._roots: list[int] = []
-        self._steps_left = MOST_STEPS
+        self._steps_left = 0 if near else MOST_STEPS
 
     def linked(self) -> Linked:
         for function in self._chosen:
@@ -193,6 +194,8 @@ class _CallsLinker:
 
     def _add_widest(self, function: int, goals: Mask) -> None:
         """Link ``function`` to the one of ``goals`` that reaches it by the widest path through hidden functions, if one does."""
+        if self._steps_left <= 0:
+            return
         seen = {function}
         onward: dict[int, int] = {}
         heap = [(-weight, caller, function) for caller, weight in self._heaviest_callers(function)]
@@ -245,6 +248,6 @@ class _CallsLinker:
         rows = self._caller_rows(function)
         weights = self._numbers.edge[rows]
         if len(rows) > WIDEST_FAN:
-            heaviest = np.argsort(-weights, kind="stable")[:WIDEST_FAN]
-            rows, weights = rows[heaviest], weights[heaviest]
+            widest = heaviest(weights, WIDEST_FAN)
+            rows, weights = rows[widest], weights[widest]
         return zip(self._numbers.structure.caller[rows].tolist(), weights.tolist())

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from plopi.model import GC_FUNCTION, TRUNCATED_FUNCTION, Profile
-from plopi.viewer.analysis.columns import Ints, column
+from plopi.viewer.analysis.columns import Ints, sums_by_id
 
 COLOURS = 8
 DOMINANT = 0.5
@@ -59,9 +59,7 @@ class Packages:
 
     def groups(self, own: Ints) -> tuple[list[Group], dict[int, int]]:
         """The groups for self weights by function, heaviest first and the rest last; and each file row's place among them."""
-        by_file = np.zeros(len(self.origins), dtype=np.int64)
-        np.add.at(by_file, self.file_row, own)
-        weights = by_file.tolist()
+        weights = sums_by_id(self.file_row, own, len(self.origins)).tolist()
         split = _dominant(self.origins, weights)
         names = [_group_name(origin, split) for origin in self.origins]
         sums: dict[str, int] = {}
@@ -79,12 +77,15 @@ class Packages:
 
 def packages(profile: Profile) -> Packages:
     """Place every file of the profile in a package."""
-    files, file_row = np.unique(column(profile.functions.file), return_inverse=True)
-    texts = [profile.strings[file] for file in files.tolist()]
-    found, file_row = origins(texts), file_row.astype(np.int64)
+    file = np.asarray(profile.functions.file)
+    used = np.zeros(len(profile.strings), dtype=np.bool_)
+    used[file] = True
+    file_row = (np.cumsum(used, dtype=np.int64) - 1)[file]
+    texts = [profile.strings[file] for file in np.flatnonzero(used).tolist()]
+    found = origins(texts)
     dotted = module_names(texts)
     if "" in texts:
-        names = column(profile.functions.name)
+        names = np.asarray(profile.functions.name)
         fileless = np.flatnonzero(file_row == texts.index(""))
         for name in np.unique(names[fileless]).tolist():
             if group := SPECIAL.get(profile.strings[name]):

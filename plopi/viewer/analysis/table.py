@@ -1,59 +1,15 @@
-"""Pages of functions: filtered by a substring of name or file, sorted, and cut."""
+"""Pages of functions: filtered, sorted, and cut."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plopi.model import Profile
-from plopi.viewer.analysis.columns import Ids, Ints, Mask, column
-
-FREQUENCY_SAMPLE = 100_000
-
-
-@dataclass(frozen=True)
-class Texts:
-    """The string table as one lower-case blob, each string followed by a zero byte, to be searched without a loop over strings.
-
-    A search is a handful of passes over the blob whatever the query, so no query can take longer than that.
-    """
-
-    blob: NDArray[np.uint8]
-    end: Ints
-    """Where each string's zero byte stands."""
-    frequency: Ints
-    """How often each byte occurs, in a sample."""
-
-    def containing(self, query: str) -> Mask:
-        """Which strings contain ``query``, in any case."""
-        found = np.zeros(len(self.end), dtype=np.bool_)
-        wanted = _lowered(query)
-        if not wanted:
-            return ~found
-        rarest = min(range(len(wanted)), key=lambda i: int(self.frequency[wanted[i]]))
-        start = np.flatnonzero(self.blob == wanted[rarest]) - rarest
-        start = start[(start >= 0) & (start + len(wanted) <= len(self.blob))]
-        for offset, byte in enumerate(wanted):
-            start = start[self.blob[start + offset] == byte]
-        found[np.searchsorted(self.end, start)] = True
-        return found
-
-
-def texts(strings: Sequence[str]) -> Texts:
-    whole = "\0".join(strings)
-    if whole.count("\0") != max(len(strings) - 1, 0):
-        whole = "\0".join(text.replace("\0", " ") for text in strings)
-    encoded = (whole + "\0").lower().encode("utf-8", "surrogatepass") if strings else b""
-    blob = np.frombuffer(encoded, dtype=np.uint8)
-    sample = blob[:: len(blob) // FREQUENCY_SAMPLE + 1]
-    return Texts(blob, np.flatnonzero(blob == 0), np.bincount(sample, minlength=256))
-
-
-def _lowered(text: str) -> bytes:
-    return text.lower().encode("utf-8", "surrogatepass").replace(b"\0", b" ")
+from plopi.viewer.analysis.columns import Ids, Ints, Mask, compact, stable_order
+from plopi.viewer.analysis.search import Lines, Texts
 
 
 @dataclass(frozen=True)
@@ -66,7 +22,7 @@ class Page:
     pages: int
 
 
-def page_of(order: Ints, wanted: Mask, page: int, per: int, backwards: bool = False) -> Page:
+def page_of(order: Ids, wanted: Mask, page: int, per: int, backwards: bool = False) -> Page:
     """One page of the ``wanted`` functions in ``order`` (of all functions) or backwards; past the end it is the last page."""
     there = order[wanted[order]]
     pages = max(-(-len(there) // per), 1)
@@ -76,27 +32,52 @@ def page_of(order: Ints, wanted: Mask, page: int, per: int, backwards: bool = Fa
     return Page(there[(page - 1) * per : page * per].tolist(), len(there), page, pages)
 
 
-def matching(profile: Profile, strings: Texts, query: str) -> Mask:
-    """Functions whose name or file contains the query."""
-    found = strings.containing(query)
-    either: Mask = found[column(profile.functions.name)] | found[column(profile.functions.file)]
-    return either
-
-
-def order_by_weight(weights: Ints) -> Ints:
+def order_by_weight(weights: Ints) -> Ids:
     """Functions by weight, most first, equals by id."""
-    return np.argsort(-weights, kind="stable")
+    return compact(stable_order(weights.max(initial=0) - weights))
 
 
-def order_by_name(profile: Profile) -> Ints:
+def order_by_name(profile: Profile, texts: Texts) -> Ids:
     """Functions by name, any case; equals by file, line and id."""
-    keys = [(text.casefold(), text) for text in profile.strings]
-    by_text = sorted(range(len(keys)), key=keys.__getitem__)
-    rank = np.empty(len(by_text), dtype=np.int64)
-    rank[by_text] = np.arange(len(by_text))
-    return np.lexsort(
-        (column(profile.functions.line), rank[column(profile.functions.file)], rank[column(profile.functions.name)])
-    )
+    rank = ranks(texts.lowered)
+    names, files = rank[np.asarray(profile.functions.name)], rank[np.asarray(profile.functions.file)]
+    return compact(np.lexsort((np.asarray(profile.functions.line), files, names)))
+
+
+def ranks(lines: Lines) -> Ints:
+    """Each string's place among all in order of bytes; equal ones share it.
+
+    Eight bytes of all strings are compared at once, and then the next eight of those that were equal so far.
+    """
+    length = lines.end - lines.start
+    rank = np.zeros(len(length), dtype=np.int64)
+    rows = np.arange(len(length))
+    done = 0
+    while len(rows):
+        key = _eight_bytes(lines, lines.start[rows] + done, length[rows] - done)
+        order = np.lexsort((key, rank[rows]))
+        rows, key = rows[order], key[order]
+        same = (rank[rows][1:] == rank[rows][:-1]) & (key[1:] == key[:-1])
+        place = np.arange(len(rows))
+        first = np.maximum.accumulate(np.where(np.append(True, ~same), place, 0))
+        old = np.append(True, rank[rows][1:] != rank[rows][:-1])
+        rank[rows] += first - np.maximum.accumulate(np.where(old, place, 0))
+        tied = np.append(False, same) | np.append(same, False)
+        done += 8
+        rows = rows[tied]
+        if not np.any(length[rows] > done):
+            break
+    return rank
+
+
+def _eight_bytes(lines: Lines, at: Ints, left: Ints) -> NDArray[np.uint64]:
+    """The next eight bytes of each string as one number, zeros past its end."""
+    key = np.zeros(len(at), dtype=np.uint64)
+    last = max(len(lines.blob) - 1, 0)
+    for offset in range(8):
+        byte = np.where(offset < left, lines.array[np.minimum(at + offset, last)], 0)
+        key = (key << np.uint64(8)) | byte.astype(np.uint64)
+    return key
 
 
 def per_call(cum: int, primitive: int) -> int | None:

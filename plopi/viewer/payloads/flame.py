@@ -8,9 +8,8 @@ import numpy as np
 
 from plopi.errors import UsageError
 from plopi.model import Profile
-from plopi.viewer.analysis import Index, names, packages
+from plopi.viewer.analysis import Index, names, packages, search
 from plopi.viewer.analysis import flame as flames
-from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.flame import Flame
 from plopi.viewer.arguments import Arguments, Given, is_digits
 from plopi.viewer.payloads.common import Json, NoSuchFunction, function_fields, head, indexed, text, weighed_of
@@ -89,7 +88,7 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
         "cut": {"nodes": found.cut_boxes, "weight": found.cut_weight},
     }
     if asked.q:
-        wanted = tables.matching(about.profile, about.texts, asked.q)
+        wanted = search.search(about.profile, about.texts, asked.q).functions
         answer["matched"] = flames.matched_weight(numbers, wanted)
         answer["nodes"]["match"] = wanted[found.boxes.function].astype(int).tolist()
     return answer

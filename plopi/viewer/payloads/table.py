@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plopi.model import Profile
-from plopi.viewer.analysis import Index, Weighed
+from plopi.viewer.analysis import Index, Weighed, search
 from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.columns import Ids, column
 from plopi.viewer.payloads.common import Json, head, indexed, rows_of, weighed_of
@@ -17,12 +17,14 @@ def table(profile: Profile | Index, view: View, revision: str = "") -> Json:
     about = indexed(profile)
     weighed = weighed_of(about, view)
     numbers = weighed.numbers
-    wanted = numbers.present & tables.matching(about.profile, about.texts, view.q) if view.q else numbers.present
+    found = search.search(about.profile, about.texts, view.q) if view.q else None
+    wanted = numbers.present & found.functions if found else numbers.present
     backwards = (view.order == "desc") == (view.sort == "name")
     page = tables.page_of(_order(about, weighed, view.sort), wanted, view.page, view.per, backwards)
     return {
         **head(about.profile, view, numbers, revision),
         "shown": page.shown,
+        "cut": found is not None and found.cut,
         "functions": int(np.count_nonzero(numbers.present)),
         "page": page.page,
         "pages": page.pages,

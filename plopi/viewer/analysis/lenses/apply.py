@@ -8,8 +8,8 @@ from plopi.model import Profile
 from plopi.viewer.analysis.lenses import filters
 from plopi.viewer.analysis.lenses.granularity import Seen, regrouped
 from plopi.viewer.analysis.lenses.lens import Lens
-from plopi.viewer.analysis.lenses.patterns import matching
 from plopi.viewer.analysis.packages import Packages, packages
+from plopi.viewer.analysis.search import Texts, matching
 
 
 def apply(profile: Profile, lens: Lens) -> Profile:
@@ -25,7 +25,10 @@ def look(profile: Profile, lens: Lens, places: Packages | None = None) -> Seen:
     """
     if lens.time is not None:
         profile = filters.within(profile, lens.time)
-    focus, ignore, hide = ([matching(profile, each) for each in patterns] for patterns in (lens.focus, lens.ignore, lens.hide))
+    texts = Texts(profile.strings)
+    focus, ignore, hide = (
+        [matching(profile, texts, each) for each in patterns] for patterns in (lens.focus, lens.ignore, lens.hide)
+    )
     profile = filters.by_stack(profile, focus, ignore, hide)
     if lens.by == "function" and not lens.collapse:
         return Seen(profile, np.arange(len(profile.functions), dtype=np.int64))
