@@ -76,7 +76,7 @@ def stacks(count: int, depth: int, functions: int) -> Iterator[list[int]]:
     made = [[chance.randrange(functions) for _ in range(depth)]]
     seen = {tuple(made[0])}
     while len(seen) < count:
-        keep = depth - 1 - int(chance.random() < 0.6) - (chance.randrange(depth - 2) if chance.random() < 0.002 else 0)
+        keep = depth - 1 - int(chance.random() < 0.6) - (chance.randrange(depth - 2) if chance.random() < 0.01 else 0)
         path = chance.choice(made)[:keep]
         path += [int(chance.random() ** 2 * functions) for _ in range(depth - keep)]
         if tuple(path) not in seen:

@@ -89,7 +89,9 @@ class Ids:
         """Numbers; NONE for ids that are not there."""
         if self._index is not None:
             return self._index.find(ids)
-        return np.where((ids >= 1) & (ids <= self.count), ids - 1, NONE)
+        numbers = ids - 1
+        numbers[numbers.view(np.uint64) >= self.count] = NONE  # those below 0 are very large so
+        return numbers
 
 
 class NewFunctions(NamedTuple):
