@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from drawing import draw, profile_from, stacks_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import TEXT, read, said, server, stacks_profiles, written
+from mutants import mutant
 
 from plopi.errors import FormatError, LimitExceeded
+from plopi.formats import plop_reader
 from plopi.formats.limits import Limits
 from plopi.model import Profile
 
@@ -131,3 +134,29 @@ def test_bounds_are_held() -> None:
 
 def test_counts_are_of_samples() -> None:
     assert sorted(stacks_of(read(written(server(), "plop"))).values()) == [(1,), (4,), (5,), (10,), (30,)]
+
+
+# --- whole stacks at once, and token by token
+
+
+def test_damaged_literals_are_read_or_refused_as_token_by_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Splitting at "), (" is a shortcut: names that hold it, odd blanks and damage change nothing of what is read."""
+    tricky = b"{(('a), (', 1, 'f'), ('b\\'), (', 2, \"g): 5\")): 3, (('a', 1, 'f'),): 4, (( 'a',1,'f'),('b', 2, 'h'),): 5}"
+    seeds = [written(server(), "plop"), tricky, (DATA / "plop-0.4.0.plop").read_bytes()[:600]]
+    chance = random.Random(4)
+    files = [*seeds, *(mutant(chance.choice(seeds), chance) for _ in range(1500))]
+    quick = [told(data) for data in files]
+
+    def never(*_: object) -> tuple[list[int], int]:
+        raise plop_reader._Unusual
+
+    monkeypatch.setattr(plop_reader._Parser, "usual_stack", never)
+    assert quick == [told(data) for data in files]
+    assert len(quick[1]) == 1, quick[1]
+
+
+def told(data: bytes) -> tuple[object, ...]:
+    try:
+        return (draw(plop_reader.read(data, Limits())),)
+    except FormatError as error:
+        return str(error), error.offset
