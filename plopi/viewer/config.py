@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 TOKEN_FILE = "PLOPI_TOKEN_FILE"
 
 _EPILOG = f"""\
-The viewer watches DIR, lists every profile in it and draws them; it changes nothing there.
+The viewer watches DIR, lists every profile in it and draws them; it writes nothing there but the notes that you make.
 It listens on this machine only. To look from another one, forward the port: ssh -L 8888:localhost:8888 HOST
 Environment: {TOKEN_FILE} names a file (mode 0600) with a token that clients must then have.
 """

@@ -43,15 +43,38 @@ export class Api {
     return this.#get(`api/profiles/${escaped(subject)}/${what}`, query, signal);
   }
 
-  async #get(path, query, signal) {
+  notes(id) {
+    return this.#get(`api/profiles/${escaped(id)}/notes`, {});
+  }
+
+  /** Replaces the notes of this revision; fails where somebody has changed them since. */
+  saveNotes(id, notes, revision) {
+    const headers = { Accept: "application/json", "Content-Type": "application/json", "If-Match": `"${revision}"` };
+    return this.#ask(this.#url(`api/profiles/${escaped(id)}/notes`), { method: "PUT", headers, body: JSON.stringify(notes) });
+  }
+
+  /** The address of something to be saved: "export" or "share". */
+  saved(subject, what, query) {
+    return this.#url(`api/profiles/${escaped(subject)}/${what}`, query).href;
+  }
+
+  #url(path, query = {}) {
     const url = new URL(path, this.root);
     for (const [name, value] of Object.entries(query)) {
       for (const one of Array.isArray(value) ? value : [value])
         if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, String(one));
     }
+    return url;
+  }
+
+  #get(path, query, signal) {
+    return this.#ask(this.#url(path, query), { signal, headers: { Accept: "application/json" }, cache: "no-store" });
+  }
+
+  async #ask(url, how) {
     let answer;
     try {
-      answer = await this.fetcher(url, { signal, headers: { Accept: "application/json" }, cache: "no-store" });
+      answer = await this.fetcher(url, how);
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new ApiError("The viewer does not answer: is it still running? This page goes on trying.", 0);

@@ -7,6 +7,7 @@ import { h, keepingFocus, replace, typing } from "../ui/dom.js";
 import { emptyState } from "../ui/empty.js";
 import { statusChip } from "../ui/facts.js";
 import { helpSheet, INDEX_HELP } from "../ui/help.js";
+import { Picks } from "../ui/picks.js";
 import { applyTheme, themeButton } from "../ui/theme.js";
 
 const PER_PAGE = 100;
@@ -37,6 +38,7 @@ const COLUMNS = [
 
 const KEYS = {
   q: text(),
+  tag: text(),
   sort: choice(["mtime_ns", ...COLUMNS.map((column) => column.key), "cpu_percent", "rss"]),
   order: choice(["desc", "asc"]),
   page: integer(1, 1, 1e6),
@@ -56,7 +58,10 @@ class IndexPage {
     });
     this.info = h("span", { class: "info", role: "status" });
     this.body = h("div", {});
-    replace(document.getElementById("list"), h("div", { class: "find" }, this.input, this.info), this.body);
+    this.picks = new Picks({ changed: () => this.#show(this.answer), tag: (rows, tag) => this.#tag(rows, tag) });
+    this.filter = h("span", {});
+    const find = h("div", { class: "find" }, this.input, this.filter, this.info);
+    replace(document.getElementById("list"), find, this.picks.element, this.body);
     this.help = helpSheet("The list of profiles", INDEX_HELP);
     document
       .getElementById("tools")
@@ -90,9 +95,9 @@ class IndexPage {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     const { signal } = asking;
-    const { q, sort, order, page } = this.url.state;
+    const { q, tag, sort, order, page } = this.url.state;
     try {
-      this.answer = await this.api.profiles({ q, sort, order, page, per: PER_PAGE }, signal);
+      this.answer = await this.api.profiles({ q, tag, sort, order, page, per: PER_PAGE }, signal);
       const { problem, total } = this.answer;
       replace(document.getElementById("banner"), problem && total ? h("div", { class: "bad" }, problem) : null);
       this.#show(this.answer);
@@ -134,7 +139,9 @@ class IndexPage {
   }
 
   #show(answer) {
-    const { q } = this.url.state;
+    const { q, tag } = this.url.state;
+    replace(this.filter, tag ? this.#tagFilter(tag) : null);
+    this.picks.show(answer.profiles);
     if (document.activeElement !== this.input) this.input.value = q;
     document.getElementById("where").textContent = answer.datadir;
     this.input.hidden = answer.total === 0;
@@ -142,7 +149,7 @@ class IndexPage {
     this.info.textContent =
       answer.total === 0
         ? ""
-        : q
+        : q || tag
           ? `${count(answer.shown)} of ${plural(answer.total, "profile")}`
           : plural(answer.total, "profile") + reading;
     if (answer.total === 0) replace(this.body, emptyState(answer.datadir, answer.problem));
@@ -152,7 +159,7 @@ class IndexPage {
         h(
           "p",
           { class: "empty" },
-          `No profile has “${q}” in its name, command or host. `,
+          q ? `No profile has “${q}” in its name, command or host. ` : `No profile has the tag “${tag}”. `,
           h(
             "button",
             {
@@ -160,7 +167,7 @@ class IndexPage {
               class: "link",
               onclick: () => {
                 this.input.value = "";
-                this.url.set({ q: "", page: 1 });
+                this.url.set({ q: "", tag: "", page: 1 });
               },
             },
             "Show all",
@@ -184,6 +191,7 @@ class IndexPage {
             h(
               "tr",
               {},
+              h("th", { class: "pick", "aria-label": "Pick" }),
               COLUMNS.map((column) => this.#head(column)),
             ),
           ),
@@ -227,6 +235,7 @@ class IndexPage {
     return h(
       "tr",
       { class: `${row.status}${fresh ? " fresh" : ""}`, "data-id": row.id },
+      h("td", { class: "pick" }, this.picks.box(row)),
       COLUMNS.map((column) =>
         h(
           "td",
@@ -235,10 +244,30 @@ class IndexPage {
             "data-title": column.short,
             title: column.tip?.(row),
           },
-          column.cell(row),
+          column.cell(row, this),
         ),
       ),
     );
+  }
+
+  #tagFilter(tag) {
+    const remove = { type: "button", "aria-label": `Remove tag ${tag}`, onclick: () => this.url.set({ tag: "", page: 1 }) };
+    return h("span", { class: "tag" }, tag, h("button", remove, "✕"));
+  }
+
+  /** Adds a tag to each; says how that went. */
+  async #tag(rows, tag) {
+    try {
+      for (const { id } of rows) {
+        const { revision, problem, ...notes } = await this.api.notes(id);
+        if (problem) return problem;
+        await this.api.saveNotes(id, { ...notes, tags: [...notes.tags, tag] }, revision);
+      }
+    } catch (error) {
+      return error.message;
+    }
+    this.load();
+    return `tagged ${plural(rows.length, "profile")}`;
   }
 
   #pager({ page, pages }) {
@@ -259,7 +288,7 @@ class IndexPage {
   }
 }
 
-function nameCell(row) {
+function nameCell(row, page) {
   const types = row.sample_types?.map((type) => type.name).join(", ");
   const sub = [row.format, types, row.python && (/^\d/.test(row.python) ? `Python ${row.python}` : row.python)]
     .filter(Boolean)
@@ -269,6 +298,15 @@ function nameCell(row) {
       ? h("span", { class: "plain" }, row.name)
       : h("a", { href: pageUrl(row.id), "data-focus": `row ${row.id}` }, row.name),
     row.file !== row.name || sub ? h("span", { class: "sub" }, sub) : null,
+    row.tags?.length
+      ? h(
+          "span",
+          { class: "tags" },
+          row.tags.map((tag) =>
+            h("button", { type: "button", class: "tag", "data-focus": `tag ${row.id} ${tag}`, onclick: () => page.url.set({ tag, page: 1 }, { push: true }) }, tag),
+          ),
+        )
+      : null,
     row.status === "broken" && row.reason ? h("span", { class: "reason" }, row.reason) : null,
   ];
 }

@@ -13,6 +13,8 @@ import { Header } from "../ui/header.js";
 import { helpSheet, PAGE_HELP } from "../ui/help.js";
 import { bindKeys } from "../ui/keys.js";
 import { hideMessage, showEmpty, showMessage, showPending, showTrouble } from "../ui/message.js";
+import { notesDialog } from "../ui/notes.js";
+import { shareDialog } from "../ui/share.js";
 import { showTabs } from "../ui/tabs.js";
 import { applyTheme, themeButton } from "../ui/theme.js";
 import { STRIPS, VIEWS } from "../views/registry.js";
@@ -46,6 +48,8 @@ class ProfilePage {
     $("controls").append(choices, this.controls);
     this.filters = new FilterBar(choices, $("chips"), { set: (changes) => this.set(changes, { push: true }) });
     $("tools").append(
+      h("button", { type: "button", id: "notes", hidden: !this.alone, title: "Tags, notes and named views (n)", onclick: () => this.notes() }, "Notes"),
+      h("button", { type: "button", id: "share", hidden: Boolean(offline), title: "Address, page, export (s)", onclick: () => this.share() }, "Share"),
       themeButton(),
       h("button", { class: "icon", type: "button", title: "Help (?)", "aria-label": "Help", onclick: () => this.#help() }, "?"),
     );
@@ -90,6 +94,28 @@ class ProfilePage {
     this.loading.catchUp();
     this.#around();
     return true;
+  }
+
+  /** Whether it is one profile of a server, whose notes can be kept. */
+  get alone() {
+    return !offline && !this.subject.includes("+");
+  }
+
+  notes() {
+    if (!this.alone) return;
+    const keeper = { load: () => this.api.notes(this.subject), save: (notes, revision) => this.api.saveNotes(this.subject, notes, revision) };
+    const path = this.kind.NAME + host.location.search;
+    const go = (to) => host.location.assign(new URL(to, host.location.href));
+    notesDialog(keeper, { path, go });
+  }
+
+  share() {
+    if (offline) return;
+    const query = Object.fromEntries(new URLSearchParams(host.location.search));
+    const saved = (what, how) => this.api.saved(this.subject, what, { ...selecting(this.state), ...(what === "share" ? query : {}), ...how });
+    const compared = Boolean(this.state.base || this.state.base_time);
+    const view = { name: this.kind.NAME, title: this.kind.TITLE, shape: this.profile?.shape, compared };
+    shareDialog(host.location.href, saved, view);
   }
 
   #leave() {
@@ -231,6 +257,8 @@ class ProfilePage {
       ...tabs,
       p: () => this.pause(),
       f: () => this.filters.edit(),
+      n: () => this.notes(),
+      s: () => this.share(),
       "?": () => this.#help(),
       ...this.view.keys,
     };

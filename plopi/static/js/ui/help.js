@@ -76,6 +76,8 @@ export const PAGE_HELP = [
     [
       [["1", "2", "3", "4"], "to another view: graph, flame graph, function, table"],
       [["f"], "filter: focus (only stacks through), ignore (no stacks through), hide (without the functions)"],
+      [["n"], "tags, notes and named views"],
+      [["s"], "share: the address, one HTML file, or the profile in another format"],
       [["p"], "pause or follow a growing profile"],
       [["?"], "this sheet"],
     ],
@@ -88,6 +90,7 @@ export const INDEX_HELP = [
     [
       [["/"], "search"],
       [["Esc"], "clear the search"],
+      [["Space"], "pick a profile: two to compare, several to see as one"],
       [["Tab", "Enter"], "to a column's head or a profile; sort, open"],
       [["?"], "this sheet"],
     ],
