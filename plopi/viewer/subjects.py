@@ -14,6 +14,7 @@ from plopi.model import Profile
 from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
 from plopi.viewer.analysis.derived import through
+from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.entries import revision_of
@@ -129,8 +130,18 @@ def index_of(parsed: Parsed) -> Index:
     if parsed.profile is None:
         raise RuntimeError("a profile was asked for and only its summary read")
     if "index" not in parsed.memo:
-        parsed.memo["index"] = index(parsed.profile, parsed.prepared or None)
+        base, profile = parsed.base, parsed.profile
+        parsed.memo["index"] = index(profile, parsed.prepared or None) if base is None else _grown(base, profile)
     found: Index = parsed.memo["index"]
+    return found
+
+
+def _grown(base: Parsed, profile: Profile) -> Index:
+    """The index of what has grown out of ``base``, on top of the last one of it that there was."""
+    before: Index = base.memo.get("grown") or index_of(base)
+    if len(before.profile.samples) > len(profile.samples):
+        before = index_of(base)
+    base.memo["grown"] = found = grown(before, profile)
     return found
 
 

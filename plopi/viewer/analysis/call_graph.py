@@ -15,8 +15,9 @@ bound, marked as not exact, stands in, and where the callee has no other caller 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -108,6 +109,8 @@ class Part:
     stacks: StackStructure
     own: Ints
     subtree: Ints
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Room for what was worked out of this part alone, which outlives the numbers that it is a part of."""
 
 
 @dataclass(frozen=True)

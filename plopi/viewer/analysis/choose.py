@@ -96,8 +96,8 @@ def choose(numbers: Numbers, choice: Choice) -> Picture:
     if choice.around is not None:
         return _neighbourhood(numbers, choice.around, choice, kept)
     limit, terms = choice.nodes, _Terms(choice.nodes, numbers.total, frozenset(kept.tolist()))
-    ranked = np.concatenate([kept, ranking(numbers, choice)[: MOST_CANDIDATES * limit]])
-    forest = forest_of(numbers, ranked)
+    ranked, spare = np.split(np.concatenate([kept, ranking(numbers, choice)]), [len(kept) + MOST_CANDIDATES * limit])
+    forest = forest_of(numbers, ranked, spare[: MOST_CANDIDATES * limit], choice)
     most = want = limit + len(kept)
     best = _compose(numbers, ranked[:want], forest, terms)
     for _ in range(ROUNDS):

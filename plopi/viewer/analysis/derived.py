@@ -40,7 +40,8 @@ def through(plain: Index, lens: Lens) -> Index:
         derived.packages = replace(places, file_row=places.file_row[seen.like])
     if profile.functions is before.functions:
         vars(derived).update({name: made for name, made in vars(plain).items() if name in _KEPT})
-        if profile.stacks is before.stacks and profile.locations is before.locations and profile.calls is before.calls:
+        whole = plain.structure.stacks is not None or plain.structure.dump is not None
+        if whole and profile.stacks is before.stacks and profile.locations is before.locations and profile.calls is before.calls:
             derived.structure = plain.structure
     return derived
 

@@ -5,7 +5,7 @@ Much smaller than the call tree, and for these functions it says the same: who i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.call_tree import enclosing, preorder, subtree_sizes
 from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_id, group_by_key
 
+MOST_KEPT = 4
+_FOREST = "forest"
 DEEPEST_MERGE = 500
 """Trees deeper than this are left as they are: putting equals together goes level by level."""
 
@@ -37,13 +39,32 @@ class Forest:
         return Forest(self.position[rows], self.end[rows], self.function[rows], self.weight[rows], self.place[rows])
 
 
-def forest_of(numbers: Numbers, functions: Ids) -> Forest | None:
-    """The call trees cut down to ``functions``, one behind the other, as are their positions; None without stacks."""
+def forest_of(numbers: Numbers, functions: Ids, spare: Ids | None = None, key: Hashable = None) -> Forest | None:
+    """The call trees cut down to ``functions``, and perhaps some more, one behind the other, as are their positions.
+
+    None without stacks. Of a recording that grows only the last parts are new: with a ``key`` each part keeps what was made
+    for it, with the ``spare`` functions too, so that it still serves when a few functions have changed places.
+    """
     if not numbers.sampled:
         return None
-    wanted = np.zeros(numbers.structure.functions, dtype=np.bool_)
+    forests = [_kept_forest(part, numbers.structure.functions, functions, spare, key) for part in numbers.parts]
+    return joined(forests, [len(part.own) for part in numbers.parts])
+
+
+def _kept_forest(part: Part, count: int, functions: Ids, spare: Ids | None, key: Hashable) -> Forest:
+    kept: tuple[Mask, Forest] | None = part.memo.get((_FOREST, key)) if key is not None else None
+    if kept is not None and np.all(kept[0][functions[functions < len(kept[0])]]):
+        return kept[1]  # functions that it does not know were met later
+    wanted = np.zeros(count, dtype=np.bool_)
     wanted[functions] = True
-    return joined([_forest_in(part, wanted) for part in numbers.parts], [len(part.own) for part in numbers.parts])
+    if key is not None and spare is not None:
+        wanted[spare] = True
+    forest = _forest_in(part, wanted)
+    if key is not None:
+        while len(part.memo) >= MOST_KEPT:
+            part.memo.pop(next(iter(part.memo)), None)
+        part.memo[_FOREST, key] = wanted, forest
+    return forest
 
 
 def joined(forests: Sequence[Forest], lengths: Sequence[int]) -> Forest:

@@ -96,10 +96,13 @@ class Index:
         """Functions by number of calls, most first; None where the profile does not count them."""
         return None if self.profile.calls is None else table.order_by_weight(column(self.profile.calls.calls))
 
+    def numbers(self, selection: Selection) -> Numbers:
+        return numbers_of(self.profile, self.structure, selection)
+
     def weighed(self, selection: Selection) -> Weighed:
         with self._lock:
             if selection not in self._weighed:
-                self._weighed[selection] = Weighed(numbers_of(self.profile, self.structure, selection), self)
+                self._weighed[selection] = Weighed(self.numbers(selection), self)
                 while len(self._weighed) > KEPT_SELECTIONS:
                     self._weighed.popitem(last=False)
             self._weighed.move_to_end(selection)
