@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from plopi.model import Profile
 from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
 from plopi.viewer.analysis.derived import through
+from plopi.viewer.analysis.diff import Comparison
 from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.analysis.lenses.merge import merge
@@ -41,6 +43,11 @@ class Subject:
     ids: view.Subject
     names: tuple[str, ...]
     parsed: tuple[Parsed, ...]
+
+    @property
+    def name(self) -> str:
+        """For people: that of the only one, or of the first and how many there are."""
+        return self.names[0] if len(self.names) == 1 else f"{self.names[0]} and {len(self.names) - 1} more"
 
     @property
     def revision(self) -> str:
@@ -86,19 +93,35 @@ class Subjects:
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[view.Subject, Lens], _Derived] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Derived] = OrderedDict()
 
     def index(self, subject: Subject, lens: Lens = PLAIN) -> Index:
         """The index of a subject seen through a lens. Raises UsageError or Unanswerable where that cannot be."""
         if lens == PLAIN and len(subject.ids) == 1:
             return index_of(subject.parsed[0])
-        place = self._place(subject.ids, lens)
+        return self._keep((subject.ids, lens), subject.revision, lambda before: self._derive(subject, lens, before))
+
+    def compare(self, subject: Subject, lens: Lens, base: Subject, against: view.Against) -> Index:
+        """A subject beside a base. Raises Unanswerable where they cannot be compared."""
+
+        def make(before: Index | None) -> Index:
+            names = subject.name, base.name if base.ids != subject.ids else f"{base.name} (base)"
+            found = Comparison(self.index(subject, lens), self.index(base, against.lens), names, against.scale == "normalised")
+            found.base_id, found.base_name, found.base_revision = "+".join(base.ids), base.name, base.revision
+            return found
+
+        return self._keep((subject.ids, lens, against), f"{subject.revision} {base.revision}", make)
+
+    def _keep(self, key: Hashable, revision: str, make: Callable[[Index | None], Index]) -> Index:
+        """What is kept under ``key``, made anew (it gets what was there before) where it is of another revision."""
+        place = self._place(key)
         with place.lock:
-            if place.index is None or place.revision != subject.revision:
-                place.index, place.revision = self._derive(subject, lens, place.index), subject.revision
+            if place.index is None or place.revision != revision:
+                place.index, place.revision = make(place.index), revision
                 place.size = size_of(place.index.profile)
+            found = place.index
         self._trim(place)
-        return place.index
+        return found
 
     def _derive(self, subject: Subject, lens: Lens, before: Index | None) -> Index:
         if lens == PLAIN:
@@ -108,10 +131,10 @@ class Subjects:
         view.refuse_unanswerable(lens, plain.profile)
         return through(plain, lens)
 
-    def _place(self, ids: view.Subject, lens: Lens) -> _Derived:
+    def _place(self, key: Hashable) -> _Derived:
         with self._lock:
-            place = self._kept.setdefault((ids, lens), _Derived())
-            self._kept.move_to_end((ids, lens))
+            place = self._kept.setdefault(key, _Derived())
+            self._kept.move_to_end(key)
             return place
 
     def _trim(self, used: _Derived) -> None:

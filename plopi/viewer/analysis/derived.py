@@ -11,12 +11,13 @@ from plopi.viewer.analysis.call_graph import Selection, calls_of
 from plopi.viewer.analysis.columns import Ints, Mask, column
 from plopi.viewer.analysis.index import Index
 from plopi.viewer.analysis.lenses import Lens, look
+from plopi.viewer.analysis.lenses.filters import within
 
 _KEPT = ("packages", "by_name", "name_rank", "texts")
 
 
 class Derived(Index):
-    """``totals``: of the profile before the lens, by sample type and thread (the last column: samples without a thread).
+    """``totals``: before focus, ignore and hide, by sample type and thread (the last column: samples without a thread).
 
     ``bounds``: functions whose cum, and whose edges' weights, are only the most that they can be; None: there are none.
     """
@@ -35,7 +36,7 @@ def through(plain: Index, lens: Lens) -> Index:
     if profile is before:
         return plain
     bounds = column(profile.functions.name) >= len(before.strings) if profile.shape == CALLS and lens.groups else None
-    derived = Derived(profile, totals_of(before), bounds)
+    derived = Derived(profile, totals_of(before if lens.time is None else within(before, lens.time)), bounds)
     if places is not None:
         derived.packages = replace(places, file_row=places.file_row[seen.like])
     if profile.functions is before.functions:
@@ -58,7 +59,7 @@ def totals_of(profile: Profile) -> Ints:
 
 
 def unfiltered_total(about: Index, selection: Selection) -> int:
-    """The weight of a type and thread before any lens."""
+    """The weight of a type and thread in the time looked at, before focus, ignore and hide."""
     totals = about.totals if isinstance(about, Derived) else totals_of(about.profile)
     if not len(totals):
         return 0

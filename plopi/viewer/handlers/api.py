@@ -18,7 +18,7 @@ from plopi.viewer.payloads.timeline import buckets
 from plopi.viewer.processes import Vital
 from plopi.viewer.security import Refused
 from plopi.viewer.subjects import Subject, load
-from plopi.viewer.view import View, lens_of, subject_of
+from plopi.viewer.view import View, base_of, lens_of, subject_of
 
 
 class Api(Base):
@@ -89,13 +89,18 @@ class ViewHandler(Api):
 
     async def get(self, subject_text: str, *path: str) -> None:
         arguments, ids = self.all_arguments(), subject_of(subject_text)
-        lens = self.lens()
+        lens, against = self.lens(), base_of(arguments)
         subject = await self.load(ids)
-        if self.unchanged(etag_of(subject.revision, plopi.__version__)):
+        base = await self.load(against.subject) if against else None
+        revisions = subject.revision if base is None else f"{subject.revision}-{base.revision}"
+        if self.unchanged(etag_of(revisions, plopi.__version__)):
             return
 
         def make() -> Mapping[str, Any]:
-            about = self.services.subjects.index(subject, lens)
+            if against is None or base is None:
+                about = self.services.subjects.index(subject, lens)
+            else:
+                about = self.services.subjects.compare(subject, lens, base, against)
             return self.make(about, View.parse(arguments, about.profile), subject.revision, *path)
 
         await self.answer(make)

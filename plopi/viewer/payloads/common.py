@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from plopi.errors import PlopiError, UsageError
@@ -10,8 +11,9 @@ from plopi.model import CPU, NATIVE, Profile, SampleType
 from plopi.viewer.analysis import Index, Weighed, index, names
 from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.call_graph import Numbers, Selection
-from plopi.viewer.analysis.columns import Ints
+from plopi.viewer.analysis.columns import Ints, Mask
 from plopi.viewer.analysis.derived import Derived
+from plopi.viewer.analysis.diff import Comparison, Sides
 from plopi.viewer.view import View
 
 VERSION = 1
@@ -38,6 +40,53 @@ def weighed_of(about: Index, view: View) -> Weighed:
     return about.weighed(Selection(view.type, view.thread))
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a view shows: ``numbers`` of the subject, ``weighed`` what is chosen by; ``sides`` where there is a base."""
+
+    weighed: Weighed
+    numbers: Numbers
+    sides: Sides | None = None
+
+    @property
+    def present(self) -> Mask:
+        """Functions that there are, on one side at least."""
+        return self.weighed.numbers.present
+
+    def of_base(self, function: int) -> Json:
+        """What a row about a function says of the base; nothing where there is none."""
+        if self.sides is None:
+            return {}
+        noise, base = self.sides.noise, self.sides.base
+        band = None if noise is None else {"self": int(noise.self[function]), "cum": int(noise.cum[function])}
+        return {"base_self": int(base.self[function]), "base_cum": int(base.cum[function]), "noise": band}
+
+
+def look_at(about: Index, view: View) -> Look:
+    weighed = weighed_of(about, view)
+    if isinstance(about, Comparison):
+        sides = about.sides(Selection(view.type, view.thread))
+        return Look(weighed, sides.subject, sides)
+    return Look(weighed, weighed.numbers)
+
+
+def base_head(about: Index, look: Look) -> Json:
+    """What the head of an answer says of the base."""
+    if look.sides is None or not isinstance(about, Comparison):
+        return {}
+    base = look.sides.base
+    return {
+        "base": {
+            "id": about.base_id,
+            "name": text(about.base_name),
+            "revision": about.base_revision,
+            "total": base.total,
+            "scale": look.sides.scale,
+            "samples": base.samples,
+        }
+    }
+
+
 def head(profile: Profile, view: View, numbers: Numbers, revision: str) -> Json:
     return {"v": VERSION, "revision": revision, "type": type_of(profile.sample_types[view.type]), "total": numbers.total}
 
@@ -58,7 +107,8 @@ def function_fields(profile: Profile, function: int, label: str) -> Json:
     }
 
 
-def rows_of(about: Index, numbers: Numbers, functions: Sequence[int]) -> list[Json]:
+def rows_of(about: Index, look: Look, functions: Sequence[int]) -> list[Json]:
+    numbers = look.numbers
     profile, calls, places = about.profile, about.profile.calls, about.packages
     label = names.labels(profile, functions)
     return [
@@ -71,6 +121,7 @@ def rows_of(about: Index, numbers: Numbers, functions: Sequence[int]) -> list[Js
             "calls": None if calls is None else int(calls.calls[function]),
             "primitive": None if calls is None else int(calls.primitive[function]),
             "percall_ns": None if calls is None else tables.per_call(numbers.cum[function], calls.primitive[function]),
+            **look.of_base(function),
         }
         for function in functions
     ]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from plopi.model import Profile
-from plopi.viewer.analysis import Index, Weighed, context, names, packages
+from plopi.viewer.analysis import Index, context, names, packages
 from plopi.viewer.analysis.call_graph import Numbers, Selection
-from plopi.viewer.analysis.choose import Edge, Picture
+from plopi.viewer.analysis.choose import Picture
 from plopi.viewer.analysis.derived import unfiltered_total
+from plopi.viewer.analysis.links import link
 from plopi.viewer.analysis.rank import Choice
 from plopi.viewer.payloads.common import (
     Json,
+    Look,
     NoSuchFunction,
+    base_head,
     function_fields,
     head,
     indexed,
     is_bound,
+    look_at,
     native_of,
     text,
-    weighed_of,
 )
 from plopi.viewer.view import View
 
@@ -29,31 +34,24 @@ def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
     about = indexed(profile)
     if view.around is not None and view.around >= len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {view.around}: find it in the table again.")
-    weighed = weighed_of(about, view)
-    numbers = weighed.numbers
+    look = look_at(about, view)
+    weighed, numbers, both = look.weighed, look.numbers, look.weighed.numbers
     picture = weighed.picture(choice_of(view, about.profile))
-    top = context.top_left_out(numbers, picture)
+    top = context.top_left_out(both, picture)
     wrappers = [wrapper for edge in picture.edges for wrapper in edge.wrappers]
     label = names.labels(about.profile, [*picture.nodes, *wrappers, *top])
     groups, _ = weighed.groups
-    back = context.back_edges(picture)
     return {
         **head(about.profile, view, numbers, revision),
+        **base_head(about, look),
         "shape": about.profile.shape,
         "samples": numbers.samples,
         "filters": {"kept": numbers.total, "of": unfiltered_total(about, Selection(view.type, view.thread))},
-        "nodes": _nodes(about, view, weighed, picture, label),
-        "edges": [_edge(about, numbers, edge, label, (edge.caller, edge.callee) in back) for edge in picture.edges],
-        "hot_path": context.hot_path(numbers, picture),
-        "groups": [{**group, "name": text(str(group["name"]))} for group in packages.shares(groups, numbers.total)],
-        "left_out": {
-            "functions": picture.left_out.functions,
-            "self": picture.left_out.self,
-            "edges": picture.left_out.edges,
-            "wrappers": picture.left_out.wrappers,
-            "wrappers_self": picture.left_out.wrappers_self,
-            "top": [_brief(numbers, function, label) for function in top],
-        },
+        "nodes": _nodes(about, view, look, picture, label),
+        "edges": _edges(about, look, picture, label),
+        "hot_path": context.hot_path(both, picture),
+        "groups": [{**group, "name": text(str(group["name"]))} for group in packages.shares(groups, both.total)],
+        "left_out": {**_left_out(look, picture, wrappers), "top": [_brief(look, function, label) for function in top]},
     }
 
 
@@ -64,9 +62,9 @@ def choice_of(view: View, profile: Profile) -> Choice:
     return Choice(view.nodes, view.around, view.radius, keep, drop)
 
 
-def _nodes(about: Index, view: View, weighed: Weighed, picture: Picture, label: Mapping[int, str]) -> list[Json]:
-    numbers, native, more = weighed.numbers, native_of(about, view), context.more(weighed.numbers, picture)
-    _, group_of_file = weighed.groups
+def _nodes(about: Index, view: View, look: Look, picture: Picture, label: Mapping[int, str]) -> list[Json]:
+    numbers, native, more = look.numbers, native_of(about, view), context.more(look.weighed.numbers, picture)
+    _, group_of_file = look.weighed.groups
     return [
         {
             **function_fields(about.profile, function, label[function]),
@@ -79,27 +77,58 @@ def _nodes(about: Index, view: View, weighed: Weighed, picture: Picture, label: 
             "depth": round(picture.depth[function], 3),
             "root": function in picture.roots,
             "more": {"callers": more[function].callers, "callees": more[function].callees},
+            **look.of_base(function),
         }
         for function in picture.nodes
     ]
 
 
-def _brief(numbers: Numbers, function: int, label: Mapping[int, str]) -> Json:
+def _brief(look: Look, function: int, label: Mapping[int, str]) -> Json:
+    """A function that is not drawn."""
     return {
         "id": function,
         "label": text(label[function]),
-        "self": int(numbers.self[function]),
-        "cum": int(numbers.cum[function]),
+        "self": int(look.numbers.self[function]),
+        "cum": int(look.numbers.cum[function]),
+        **look.of_base(function),
     }
 
 
-def _edge(about: Index, numbers: Numbers, edge: Edge, label: Mapping[int, str], back: bool) -> Json:
-    return {
-        "caller": edge.caller,
-        "callee": edge.callee,
-        "weight": edge.weight,
-        "residual": edge.residual,
-        "exact": edge.exact and not is_bound(about, edge.caller, edge.callee),
-        "back": back,
-        "wrappers": [_brief(numbers, wrapper, label) for wrapper in edge.wrappers],
-    }
+def _left_out(look: Look, picture: Picture, wrappers: Sequence[int]) -> Json:
+    """Counts of both sides, weights of each."""
+    left, folded = picture.left_out, np.unique(np.array(wrappers, dtype=np.int64))
+    drawn = np.array(picture.nodes, dtype=np.int64)
+
+    def weights(numbers: Numbers, prefix: str = "") -> Json:
+        inside = int(numbers.self[folded].sum())
+        return {f"{prefix}self": numbers.total - int(numbers.self[drawn].sum()) - inside, f"{prefix}wrappers_self": inside}
+
+    base = {} if look.sides is None else weights(look.sides.base, "base_")
+    return {"functions": left.functions, "edges": left.edges, "wrappers": left.wrappers, **weights(look.numbers), **base}
+
+
+def _edges(about: Index, look: Look, picture: Picture, label: Mapping[int, str]) -> list[Json]:
+    back = context.back_edges(picture)
+    weights = [{"weight": edge.weight} for edge in picture.edges]
+    if look.sides is not None:
+        ours, theirs = (_link_weights(numbers, picture) for numbers in (look.sides.subject, look.sides.base))
+        ends = [(edge.caller, edge.callee) for edge in picture.edges]
+        weights = [{"weight": ours.get(each, 0), "base_weight": theirs.get(each, 0)} for each in ends]
+    return [
+        {
+            "caller": edge.caller,
+            "callee": edge.callee,
+            **weight,
+            "residual": edge.residual,
+            "exact": edge.exact and not is_bound(about, edge.caller, edge.callee),
+            "back": (edge.caller, edge.callee) in back,
+            "wrappers": [_brief(look, wrapper, label) for wrapper in edge.wrappers],
+        }
+        for edge, weight in zip(picture.edges, weights)
+    ]
+
+
+def _link_weights(numbers: Numbers, picture: Picture) -> dict[tuple[int, int], int]:
+    """What one side's weights say of edges that were chosen for both."""
+    linked = link(numbers, np.array(picture.nodes, dtype=np.int64))
+    return {(found.caller, found.callee): found.weight for found in linked.links}

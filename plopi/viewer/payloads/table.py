@@ -5,39 +5,44 @@ from __future__ import annotations
 import numpy as np
 
 from plopi.model import Profile
-from plopi.viewer.analysis import Index, Weighed, search
+from plopi.viewer.analysis import Index, search
 from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.columns import Ids, column
-from plopi.viewer.payloads.common import Json, head, indexed, rows_of, weighed_of
+from plopi.viewer.payloads.common import Json, Look, base_head, head, indexed, look_at, rows_of
 from plopi.viewer.view import Sort, View
 
 
 def table(profile: Profile | Index, view: View, revision: str = "") -> Json:
     """A page of the function table."""
     about = indexed(profile)
-    weighed = weighed_of(about, view)
-    numbers = weighed.numbers
+    look = look_at(about, view)
+    present = look.present
     found = search.search(about.profile, about.texts, view.q) if view.q else None
-    wanted = numbers.present & found.functions if found else numbers.present
+    wanted = present & found.functions if found else present
     backwards = (view.order == "desc") == (view.sort == "name")
-    page = tables.page_of(_order(about, weighed, view.sort), wanted, view.page, view.per, backwards)
+    page = tables.page_of(_order(about, look, view.sort), wanted, view.page, view.per, backwards)
     return {
-        **head(about.profile, view, numbers, revision),
+        **head(about.profile, view, look.numbers, revision),
+        **base_head(about, look),
         "shown": page.shown,
         "cut": found is not None and found.cut,
-        "functions": int(np.count_nonzero(numbers.present)),
+        "functions": int(np.count_nonzero(present)),
         "page": page.page,
         "pages": page.pages,
-        "rows": rows_of(about, numbers, page.rows),
+        "rows": rows_of(about, look, page.rows),
     }
 
 
-def _order(about: Index, weighed: Weighed, sort: Sort) -> Ids:
+def _order(about: Index, look: Look, sort: Sort) -> Ids:
     """Functions by name from the first, by anything else from the most."""
     if sort == "name":
         return about.by_name
     if sort == "calls" and about.by_calls is not None:
         return about.by_calls
     if sort == "percall" and about.profile.calls is not None:
-        return tables.order_by_length_of_calls(weighed.numbers.cum, column(about.profile.calls.primitive))
-    return weighed.by_cum if sort == "cum" else weighed.by_self
+        return tables.order_by_length_of_calls(look.numbers.cum, column(about.profile.calls.primitive))
+    if look.sides is None:
+        return look.weighed.by_cum if sort == "cum" else look.weighed.by_self
+    if sort == "delta":
+        return tables.order_by_weight(look.numbers.self - look.sides.base.self)
+    return tables.order_by_weight(look.numbers.cum if sort == "cum" else look.numbers.self)

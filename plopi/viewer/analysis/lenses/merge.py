@@ -28,7 +28,20 @@ class _Functions:
     of: list[Ints]
 
 
+@dataclass(frozen=True)
+class Joined:
+    """One profile of several; ``functions``: for each of them, where its functions went."""
+
+    profile: Profile
+    functions: list[Ints]
+
+
 def merge(profiles: Sequence[Profile], names: Sequence[str], known: Profile | None = None) -> Profile:
+    """One profile of several: see ``joined``."""
+    return joined(profiles, names, known).profile
+
+
+def joined(profiles: Sequence[Profile], names: Sequence[str], known: Profile | None = None) -> Joined:
     """One profile of several, called ``names``. Functions of ``known``, an earlier merge of the same, keep their ids.
 
     Raises Unanswerable for profiles of different shape, or without a sample type in common.
@@ -41,31 +54,15 @@ def merge(profiles: Sequence[Profile], names: Sequence[str], known: Profile | No
     types = _types_in_common(profiles, names)
     functions = _functions(profiles, known)
     about = _about(profiles, names, types)
-    if profiles[0].shape == CALLS:
-        return replace(
-            profiles[0],
-            strings=tuple(functions.strings),
-            functions=functions.table,
-            calls=_calls(profiles, functions),
-            about=about,
-        )
+    whole = replace(profiles[0], strings=tuple(functions.strings), functions=functions.table, about=about)
+    if whole.shape == CALLS:
+        return Joined(replace(whole, calls=_calls(profiles, functions)), functions.of)
     locations, stacks, stack = _stacks(profiles, functions)
     threads, thread = _threads(profiles, names, functions.strings)
     windows, window = _windows(profiles)
     samples = Samples(stored(stack), stored(thread), stored(window), tuple(_weights(profiles, kind) for kind in types))
-    return Profile(
-        profiles[0].shape,
-        types,
-        tuple(functions.strings),
-        functions.table,
-        locations,
-        stacks,
-        threads,
-        windows,
-        samples,
-        None,
-        about,
-    )
+    whole = replace(whole, sample_types=types, strings=tuple(functions.strings), locations=locations, stacks=stacks)
+    return Joined(replace(whole, threads=threads, windows=windows, samples=samples), functions.of)
 
 
 def _types_in_common(profiles: Sequence[Profile], names: Sequence[str]) -> tuple[SampleType, ...]:
