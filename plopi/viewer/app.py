@@ -71,7 +71,7 @@ class Viewer(web.Application):
             (f"{base}login", pages.Login, {**services, "announce": announce}),
             (f"{base}live", live.Live, {**services, "hub": self.hub}),
             (f"{base}api/profiles", api.Profiles, services),
-            (f"{base}api/profiles/{_ID}", api.ProfileDetail, services),
+            (f"{base}api/profiles/{_SUBJECT}", api.ProfileDetail, services),
             (f"{base}api/profiles/{_ID}/notes", notes.Notes, services),
             (f"{base}api/profiles/{_SUBJECT}/graph", api.Graph, services),
             (f"{base}api/profiles/{_SUBJECT}/table", api.Table, services),

@@ -50,6 +50,10 @@ class Subject:
         return self.names[0] if len(self.names) == 1 else f"{self.names[0]} and {len(self.names) - 1} more"
 
     @property
+    def profiles(self) -> list[Profile]:
+        return [index_of(parsed).profile for parsed in self.parsed]
+
+    @property
     def revision(self) -> str:
         """Those of the members joined by ``+``, so that a page knows what news of one of them means."""
         return "+".join(revision_of(parsed.key) for parsed in self.parsed)
@@ -125,8 +129,7 @@ class Subjects:
 
     def _derive(self, subject: Subject, lens: Lens, before: Index | None) -> Index:
         if lens == PLAIN:
-            members = [index_of(parsed).profile for parsed in subject.parsed]
-            return index(merge(members, subject.names, before.profile if before else None))
+            return index(merge(subject.profiles, subject.names, before.profile if before else None))
         plain = self.index(subject)
         view.refuse_unanswerable(lens, plain.profile)
         return through(plain, lens)

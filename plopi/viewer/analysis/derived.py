@@ -31,7 +31,7 @@ class Derived(Index):
 def through(plain: Index, lens: Lens) -> Index:
     """The index of what a lens leaves; where only samples went, the call graph's structure and all names are the old ones."""
     places = plain.packages if lens.groups else None
-    seen = look(plain.profile, lens, places)
+    seen = look(plain.profile, lens, places, plain.texts)
     before, profile = plain.profile, seen.profile
     if profile is before:
         return plain

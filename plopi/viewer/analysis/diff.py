@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from plopi.model import CALLS, SAMPLES, Profile, Samples
 from plopi.viewer.analysis.call_graph import Numbers, Part, Selection, calls_of, numbers_of
 from plopi.viewer.analysis.columns import Floats, Ints, Mask, column
 from plopi.viewer.analysis.derived import Derived, totals_of
+from plopi.viewer.analysis.flame import Forest
 from plopi.viewer.analysis.index import Index, Weighed
 from plopi.viewer.analysis.lenses.filters import with_samples
 from plopi.viewer.analysis.lenses.merge import Joined, joined
@@ -53,6 +55,19 @@ class Sides:
     both: Weighed
     scale: float
     noise: Noise | None
+
+
+class _Both(Weighed):
+    """The sum of both sides; a flame is drawn by the subject's weights, with the base's beside them."""
+
+    def __init__(self, subject: Numbers, base: Numbers, of: Index) -> None:
+        super().__init__(_summed(subject, base), of)
+        self._subject, self._base = subject, base
+        self._rank_of = of
+
+    @cached_property
+    def forest(self) -> Forest:
+        return Forest(self._subject, self._rank_of.name_rank, self._base)
 
 
 class Comparison(Derived):
@@ -95,7 +110,7 @@ class Comparison(Derived):
             scale = self._scale(int(self.totals[0].sum()), int(self._base_totals[0].sum()))
             ours, theirs = (numbers_of(profile, self.structure, kind) for profile in (self.profile, self.base_profile))
             theirs = scaled(theirs, scale)
-            return Sides(ours, theirs, Weighed(_summed(ours, theirs), self), scale, None)
+            return Sides(ours, theirs, _Both(ours, theirs, self), scale, None)
         before = np.arange(self._base_totals.shape[1]) if thread is None else self._matching_threads(thread)
         total = self.totals[selection.type]
         scale = self._scale(
@@ -107,7 +122,7 @@ class Comparison(Derived):
         theirs = scaled(raw, scale)
         sizes = effective_size(left, selection.type), effective_size(right, selection.type)
         noise = Noise(*(noise_of(x, y, (ours.total, theirs.total), sizes, self._normalised) for x, y in _pairs(ours, theirs)))
-        return Sides(ours, theirs, Weighed(_summed(ours, theirs), self), scale, noise)
+        return Sides(ours, theirs, _Both(ours, theirs, self), scale, noise)
 
     def _scale(self, ours: int, theirs: int) -> float:
         return ours / theirs if self._normalised and ours > 0 and theirs > 0 else 1.0

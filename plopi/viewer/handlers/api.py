@@ -71,17 +71,42 @@ class Profiles(Api):
     head = get
 
 
-class ProfileDetail(Api):
-    """``GET api/profiles/ID``."""
+class SubjectApi(Api):
+    """What is about one profile or several merged."""
 
-    async def get(self, profile_id: str) -> None:
-        entry, now_ns = self.entry(profile_id), self.services.store.now_ns()
-        await self.answer(lambda: detail(entry, now_ns, self.vital(entry)))
+    async def load(self, ids: tuple[str, ...]) -> Subject:
+        for each in ids:
+            self.entry(each)
+        try:
+            return await load(self.services.store, ids, PATIENCE)
+        except LookupError as error:
+            self.entry(str(error.args[0]))
+            raise
+
+
+class ProfileDetail(SubjectApi):
+    """``GET api/profiles/SUBJECT``."""
+
+    async def get(self, subject_text: str) -> None:
+        ids, now_ns = subject_of(subject_text), self.services.store.now_ns()
+        entries = [self.entry(each) for each in ids]
+        if len(ids) == 1:
+            await self.answer(lambda: detail(entries[0], now_ns, self.vital(entries[0])))
+            return
+        subject = await self.load(ids)
+        await self.answer(
+            lambda: payloads.merged(
+                subject.profiles,
+                self.services.subjects.index(subject).profile,
+                [detail(entry, now_ns, self.vital(entry)) for entry in entries],
+                subject.revision,
+            )
+        )
 
     head = get
 
 
-class ViewHandler(Api):
+class ViewHandler(SubjectApi):
     """A view of a subject: one parsed profile, or several merged. ``make`` says which; it runs in a thread."""
 
     def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
@@ -101,22 +126,16 @@ class ViewHandler(Api):
                 about = self.services.subjects.index(subject, lens)
             else:
                 about = self.services.subjects.compare(subject, lens, base, against)
-            return self.make(about, View.parse(arguments, about.profile), subject.revision, *path)
+            try:
+                return self.make(about, View.parse(arguments, about.profile), subject.revision, *path)
+            except payloads.NoSuchFunction as error:
+                raise Refused(404, str(error)) from None
 
         await self.answer(make)
 
     def lens(self) -> Lens:
         """What the view is seen through."""
         return lens_of(self.all_arguments())
-
-    async def load(self, ids: tuple[str, ...]) -> Subject:
-        for each in ids:
-            self.entry(each)
-        try:
-            return await load(self.services.store, ids, PATIENCE)
-        except LookupError as error:
-            self.entry(str(error.args[0]))
-            raise
 
     head = get
 
@@ -139,10 +158,7 @@ class Function(ViewHandler):
     """``GET api/profiles/ID/function/FID``."""
 
     def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
-        try:
-            return payloads.function(about, view, int(path[0]), revision)
-        except payloads.NoSuchFunction as error:
-            raise Refused(404, str(error)) from None
+        return payloads.function(about, view, int(path[0]), revision)
 
 
 class Source(ViewHandler):
@@ -163,10 +179,7 @@ class Flame(ViewHandler):
     """``GET api/profiles/ID/flame``."""
 
     def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
-        try:
-            return payloads.flame(about, view, Asked.parse(self.all_arguments()), revision)
-        except payloads.NoSuchFunction as error:
-            raise Refused(404, str(error)) from None
+        return payloads.flame(about, view, Asked.parse(self.all_arguments()), revision)
 
 
 class Timeline(ViewHandler):

@@ -6,7 +6,7 @@ statistic; it only asks ``analysis`` and writes the answers down.
 
 from __future__ import annotations
 
-from plopi.viewer.payloads.about import details, summary
+from plopi.viewer.payloads.about import details, merged, summary
 from plopi.viewer.payloads.common import VERSION, Json, NoSuchFunction, text
 from plopi.viewer.payloads.flame import flame
 from plopi.viewer.payloads.function import function
@@ -23,6 +23,7 @@ __all__ = [
     "flame",
     "function",
     "graph",
+    "merged",
     "source",
     "summary",
     "table",

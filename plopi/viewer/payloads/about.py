@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plopi.model import Profile
 from plopi.viewer.analysis.call_graph import ticks_of
+from plopi.viewer.analysis.derived import totals_of
 from plopi.viewer.payloads.common import Json, text, type_of
 
 
@@ -41,4 +44,37 @@ def details(profile: Profile) -> Json:
         "ticks": about.ticks,
         "ticks_lost": about.ticks_lost,
         "complete": about.complete,
+    }
+
+
+def merged(members: Sequence[Profile], whole: Profile, rows: Sequence[Json], revision: str) -> Json:
+    """What the page of several profiles as one says: as of one profile, from ``rows`` about each, and who they are."""
+    first = rows[0]
+    growing = any(row["status"] == "growing" for row in rows)
+    return {
+        **first,
+        **summary(whole),
+        **details(whole),
+        "id": "+".join(row["id"] for row in rows),
+        "revision": revision,
+        "name": f"{first['name']} and {len(rows) - 1} more",
+        "file": "",
+        "format": first["format"] if len({row["format"] for row in rows}) == 1 else "",
+        "status": "growing" if growing else "finished",
+        "reason": None,
+        "size": sum(row["size"] for row in rows),
+        "mtime_ns": max(row["mtime_ns"] for row in rows),
+        "alive": None,
+        "cpu_percent": None,
+        "rss": None,
+        "functions": len(whole.functions),
+        "members": [_member(profile, row) for profile, row in zip(members, rows)],
+    }
+
+
+def _member(profile: Profile, row: Json) -> Json:
+    totals = totals_of(profile).sum(axis=1).tolist()
+    return {
+        **{name: row[name] for name in ("id", "name", "host", "pid", "samples")},
+        "totals": {text(kind.name): total for kind, total in zip(profile.sample_types, totals)},
     }

@@ -12,7 +12,7 @@ from plopi.viewer.analysis import Index, names, packages, search
 from plopi.viewer.analysis import flame as flames
 from plopi.viewer.analysis.flame import Flame
 from plopi.viewer.arguments import Arguments, Given, is_digits
-from plopi.viewer.payloads.common import Json, NoSuchFunction, function_fields, head, indexed, text, weighed_of
+from plopi.viewer.payloads.common import Json, NoSuchFunction, base_head, function_fields, head, indexed, look_at, text
 from plopi.viewer.view import View
 
 DEFAULT_WIDTH, MOST_WIDTH = 1280, 200_000
@@ -56,8 +56,8 @@ def _path(zoom: str) -> tuple[int, ...]:
 def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = "") -> Json:
     """The boxes that can be seen. Raises NoSuchFunction, and Unanswerable where no stacks are known."""
     about = indexed(profile)
-    weighed = weighed_of(about, view)
-    numbers = weighed.numbers
+    look = look_at(about, view)
+    weighed, numbers = look.weighed, look.numbers
     flames.parts_of(numbers)
     if asked.root is not None and asked.root >= len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {asked.root}: find it in the table again.")
@@ -70,6 +70,7 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
     label = names.labels(about.profile, shown)
     answer = {
         **head(about.profile, view, numbers, revision),
+        **base_head(about, look),
         "zoom": list(found.zoom),
         "zoom_weights": list(found.zoom_weights),
         "zoom_weight": found.weight,
@@ -83,7 +84,7 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
             }
             for function in shown
         },
-        "groups": [{**group, "name": text(str(group["name"]))} for group in packages.shares(groups, numbers.total)],
+        "groups": [{**group, "name": text(str(group["name"]))} for group in packages.shares(groups, weighed.numbers.total)],
         "nodes": _boxes(found),
         "cut": {"nodes": found.cut_boxes, "weight": found.cut_weight},
     }

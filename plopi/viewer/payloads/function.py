@@ -53,8 +53,8 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
         "callees": _neighbours(about, look, callees.heaviest, function_id, caller=False),
         "callees_total": callees.total,
         "split": {
-            "callees": _split(about, look.weighed, split.callees(numbers, function_id), function_id),
-            "callers": _split(about, look.weighed, split.callers(numbers, function_id), function_id),
+            "callees": _split(about, look.weighed, split.callees(look.numbers, function_id), function_id),
+            "callers": _split(about, look.weighed, split.callers(look.numbers, function_id), function_id),
         },
         "paths": _paths(about.profile, paths(numbers, function_id, MOST_PATHS)),
         "lines": _lines(look, function_id),

@@ -17,15 +17,15 @@ def apply(profile: Profile, lens: Lens) -> Profile:
     return look(profile, lens).profile
 
 
-def look(profile: Profile, lens: Lens, places: Packages | None = None) -> Seen:
+def look(profile: Profile, lens: Lens, places: Packages | None = None, texts: Texts | None = None) -> Seen:
     """The profile as it is seen through the lens. Tables that the lens leaves alone are the very same objects.
 
     The profile must be one that the lens can be applied to (``view.refuse_unanswerable``). Raises UsageError for a pattern that
-    is none. ``places`` are the profile's ``packages``, where somebody has worked them out already.
+    is none. ``places`` and ``texts`` are what an index of the profile has worked out already.
     """
     if lens.time is not None:
         profile = filters.within(profile, lens.time)
-    texts = Texts(profile.strings)
+    texts = texts or Texts(profile.strings)
     focus, ignore, hide = (
         [matching(profile, texts, each) for each in patterns] for patterns in (lens.focus, lens.ignore, lens.hide)
     )
