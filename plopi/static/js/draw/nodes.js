@@ -54,13 +54,13 @@ export function spoken(node, { total, type }) {
 }
 
 /** What `<gc>` is filled with. */
-export function gcPattern() {
+export function gcPattern(id = "gc-hatch") {
   return s(
     "defs",
     {},
     s(
       "pattern",
-      { id: "gc-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
       s("rect", { class: "gc-line", width: 3, height: 6 }),
     ),
   );

@@ -24,9 +24,10 @@
  *   paused()                       whether a growing profile is not followed
  */
 import { FLAME } from "./flame/index.js";
+import { FUNCTION } from "./function/index.js";
 import { GRAPH } from "./graph/index.js";
 
-export const VIEWS = [GRAPH, FLAME];
+export const VIEWS = [GRAPH, FLAME, FUNCTION];
 
 /** What stands above every view, as a view without tab and address: {mount(context) -> {show(profile, payload), destroy()}}. */
 export const STRIPS = [];
