@@ -10,6 +10,10 @@ import pytest
 from conftest import Opener, Viewer
 
 SERVER, DUMP = "busy-server.pb.gz", "pydoc.pstats"
+NESTED = "make_ring.<locals>.<listcomp>"
+
+WITHIN = """() => [...document.querySelectorAll('.function-page > section')]
+  .every(part => part.scrollWidth <= part.clientWidth + 1)"""
 
 
 def function_id(page: Any, viewer: Viewer, name: str, label: str) -> int:
@@ -41,7 +45,7 @@ def turns(outline: str) -> float:
     return 1.0
 
 
-@pytest.mark.parametrize(("name", "label"), [(SERVER, "sales_report"), (SERVER, "make_ring.<locals>.<listcomp>"), (DUMP, "replace")])
+@pytest.mark.parametrize(("name", "label"), [(SERVER, "sales_report"), (SERVER, NESTED), (DUMP, "replace")])
 @pytest.mark.parametrize("side", ["callers", "callees"])
 def test_angles_are_shares_of_cum(viewer: Viewer, opened: Opener, name: str, label: str, side: str) -> None:
     page, answer = function(viewer, opened, name, label)
@@ -113,8 +117,6 @@ def test_without_a_function_the_one_with_the_most_self_is_shown(viewer: Viewer, 
 
 @pytest.mark.parametrize("width", [400, 1280, 2560])
 def test_nothing_reaches_beyond_the_page(viewer: Viewer, opened: Opener, width: int) -> None:
-    page, _ = function(viewer, opened, SERVER, "make_ring.<locals>.<listcomp>", size={"width": width, "height": 900}, theme="dark")
+    page, _ = function(viewer, opened, SERVER, NESTED, size={"width": width, "height": 900}, theme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(
-        "[...document.querySelectorAll('.function-page > section')].every(part => part.scrollWidth <= part.clientWidth + 1)"
-    )
+    assert page.evaluate(WITHIN)
