@@ -117,7 +117,7 @@ def write_plop(path: Path, scale: float) -> None:
 
 def write_folded(path: Path, scale: float) -> None:
     with path.open("w") as out:
-        for number, stack in enumerate(stacks(int(500_000 * scale), 40, 20_000)):
+        for number, stack in enumerate(stacks(int(500_000 * scale), 20, 20_000)):
             out.write(
                 ";".join(f"{function(each)[2]} (mod_{each // 60}.py:{each % 900})" for each in stack) + f" {1 + number % 50}\n"
             )

@@ -11,7 +11,7 @@ from plopi.errors import LimitExceeded
 class Limits:
     """Bounds of one file. Every reader holds them while it reads, before it allocates, and raises ``LimitExceeded`` past one."""
 
-    file_bytes: int = 256 << 20
+    file_bytes: int = 512 << 20
     """Size of the file as it is."""
     bytes: int = 1 << 30
     """Size of its content once decompressed."""
