@@ -1,0 +1,240 @@
+"""A viewer under load, and what it answered: ``python tests/proof/load.py [--seconds 60] [--files 100000] ...``
+
+Clients that read pages of the list, websockets that follow it, connections that never finish their request, and files that are
+rewritten in place, half at a time, while the viewer looks. Everything goes to this machine's loopback address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+from plopi import formats
+from plopi.model import CPU, SAMPLES, ProfileBuilder
+
+ROOT = Path(__file__).parents[2]
+REWRITTEN = 20
+"""Files that are rewritten in turn."""
+TRUTHS = (3, 500)
+"""How many samples a rewritten file holds, before and after."""
+ASK_SECONDS = 5.0
+"""A client reads a page of the list so often, on average."""
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass(frozen=True)
+class Load:
+    seconds: float = 60.0
+    clients: int = 500
+    sockets: int = 200
+    stalled: int = 800
+    files: int = 100_000
+    rewrites: int = 50
+
+
+@dataclass
+class Seen:
+    """What the clients saw: latencies in seconds, statuses, and rows that told something which was never in a file."""
+
+    latency: list[float] = field(default_factory=list)
+    status: Counter[int] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    news: int = 0
+    rss: int = 0
+
+    def percentile(self, share: float) -> float:
+        ordered = sorted(self.latency)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+def profile(samples: int) -> bytes:
+    builder = ProfileBuilder((SAMPLES, CPU))
+    for i in range(samples):
+        leaf = builder.stack_of([builder.location_id(builder.function_id(f"f{i}", "x.py", 1), 1)])
+        builder.add_sample(leaf, (1, 10**7))
+    out = io.BytesIO()
+    formats.write(builder.build(), "pprof", out)
+    return out.getvalue()
+
+
+def fill(folder: Path, files: int) -> None:
+    """Small files, as if they had lain there for an hour."""
+    then = time.time() - 3600
+    content = profile(1)
+    for i in range(files):
+        path = folder / f"run-{i:06}.pb.gz"
+        path.write_bytes(content)
+        os.utime(path, (then - i, then - i))
+    for i in range(REWRITTEN):
+        (folder / f"rewritten-{i:02}.pb.gz").write_bytes(profile(TRUTHS[0]))
+
+
+async def run(load: Load) -> Seen:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        await asyncio.to_thread(fill, folder, load.files)
+        command = [
+            sys.executable,
+            "-m",
+            "plopi.viewer",
+            "--datadir",
+            name,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "-q",
+            "--no-cache",
+        ]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        try:
+            assert process.stderr is not None
+            url = (await asyncio.to_thread(process.stderr.readline)).strip()
+            return await _under(load, url, folder, psutil.Process(process.pid))
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+async def _under(load: Load, url: str, folder: Path, process: psutil.Process) -> Seen:
+    port, seen = int(url.rsplit(":", 1)[1].strip("/")), Seen()
+    await _ask_until_listed(port, load.files)
+    end = time.monotonic() + load.seconds
+    stalled = [asyncio.create_task(_stall(port, end)) for _ in range(load.stalled)]
+    tasks = [asyncio.create_task(_follow(port, end, seen)) for _ in range(load.sockets)]
+    tasks += [asyncio.create_task(_client(port, end, seen)) for _ in range(load.clients)]
+    tasks += [asyncio.create_task(_rewrite(folder, end, load.rewrites)), asyncio.create_task(_weigh(process, end, seen))]
+    await asyncio.gather(*tasks)
+    for task in stalled:
+        task.cancel()
+    await asyncio.gather(*stalled, return_exceptions=True)
+    return seen
+
+
+async def _ask_until_listed(port: int, files: int) -> None:
+    for _ in range(600):
+        status, body = await _get(port, "/api/profiles?per=1")
+        if status == 200 and json.loads(body)["total"] >= files:
+            return
+        await asyncio.sleep(0.2)
+    raise TimeoutError("the files were not listed within two minutes")
+
+
+async def _get(
+    port: int, path: str, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+) -> tuple[int, bytes]:
+    own = streams is None
+    reader, writer = streams or await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    body = await reader.readexactly(length)
+    if own:
+        writer.close()
+    return int(head.split()[1]), body
+
+
+async def _client(port: int, end: float, seen: Seen) -> None:
+    """Reads pages of the list, with pauses, over one connection."""
+    chance = random.Random(id(seen) ^ id(end))
+    await asyncio.sleep(chance.uniform(0, ASK_SECONDS))
+    streams = await asyncio.open_connection("127.0.0.1", port)
+    while time.monotonic() < end:
+        query = chance.choice(("", "&q=rewritten", "&q=run-0000", f"&page={chance.randint(1, 40)}", "&sort=size"))
+        began = time.monotonic()
+        status, body = await _get(port, f"/api/profiles?per=50{query}", streams)
+        seen.latency.append(time.monotonic() - began)
+        seen.status[status] += 1
+        if status == 200 and "rewritten" in query:
+            seen.wrong += [row for row in map(_wrong, json.loads(body)["profiles"]) if row]
+        await asyncio.sleep(chance.expovariate(1 / ASK_SECONDS))
+    streams[1].close()
+
+
+def _wrong(row: dict[str, object]) -> str:
+    """What a row says of a rewritten file that was never whole in it."""
+    if not str(row["file"]).startswith("rewritten") or (row["samples"] in (None, *TRUTHS) and row["status"] != "broken"):
+        return ""
+    return f"{row['file']}: {row['samples']} samples, {row['status']}, {row['reason']}"
+
+
+async def _follow(port: int, end: float, seen: Seen) -> None:
+    request = HTTPRequest(f"ws://127.0.0.1:{port}/live", headers={"Origin": f"http://127.0.0.1:{port}"})
+    socket = await websocket_connect(request)
+    while (left := end - time.monotonic()) > 0:
+        with contextlib.suppress(asyncio.TimeoutError):
+            if await asyncio.wait_for(socket.read_message(), left) is None:
+                seen.wrong.append("a websocket was closed")
+                return
+            seen.news += 1
+    socket.close()
+
+
+async def _stall(port: int, end: float) -> None:
+    """Connects and never ends its request; again whenever it is thrown out."""
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: ")
+            await reader.read()
+            writer.close()
+        await asyncio.sleep(1.0)
+
+
+async def _rewrite(folder: Path, end: float, rate: int) -> None:
+    """In place and in two halves, as a careless program would."""
+    contents, turn = [profile(samples) for samples in TRUTHS], 0
+    while time.monotonic() < end:
+        content = contents[turn // REWRITTEN % 2]
+        with open(folder / f"rewritten-{turn % REWRITTEN:02}.pb.gz", "wb", buffering=0) as out:
+            out.write(content[: len(content) // 2])
+            await asyncio.sleep(0.5 / rate)
+            out.write(content[len(content) // 2 :])
+        turn += 1
+        await asyncio.sleep(0.5 / rate)
+
+
+async def _weigh(process: psutil.Process, end: float, seen: Seen) -> None:
+    while time.monotonic() < end:
+        seen.rss = max(seen.rss, process.memory_info().rss)
+        await asyncio.sleep(0.5)
+
+
+def report(load: Load, seen: Seen) -> str:
+    milliseconds = ", ".join(f"p{share * 100:g} {seen.percentile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
+    return (
+        f"{load.seconds:g} s, {load.clients} clients, {load.sockets} websockets, {load.stalled} stalled, {load.files} files, "
+        f"{load.rewrites} rewrites/s: {len(seen.latency)} lists, {milliseconds}; statuses {dict(seen.status)}; {seen.news} news; "
+        f"{seen.rss / 2**20:.0f} MiB; wrong: {seen.wrong[:3] or 'nothing'}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, default in Load().__dict__.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    load = Load(**vars(parser.parse_args()))
+    print(report(load, asyncio.run(run(load))))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()

@@ -1,0 +1,18 @@
+"""A viewer under load answers everything, shows nothing half-written, and stays small. How fast it does is a figure, not a test."""
+
+from __future__ import annotations
+
+import asyncio
+
+from load import Load, report, run
+
+
+def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written() -> None:
+    load = Load(seconds=8, clients=60, sockets=40, stalled=100, files=1500, rewrites=50)
+    seen = asyncio.run(run(load))
+    told = report(load, seen)
+    assert set(seen.status) == {200}, told
+    assert seen.wrong == [], told
+    assert seen.news > load.sockets, told
+    assert seen.rss < 300 * 2**20, told
+    assert len(seen.latency) > 20, told
