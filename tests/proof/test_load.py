@@ -1,4 +1,4 @@
-"""A viewer under load answers everything, shows nothing half-written, and stays small. How fast it does is a figure, not a test."""
+"""A viewer under load answers everything, shows nothing half-written and stays small. How fast is a figure, not a test."""
 
 from __future__ import annotations
 
