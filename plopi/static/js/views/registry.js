@@ -26,8 +26,9 @@
 import { FLAME } from "./flame/index.js";
 import { FUNCTION } from "./function/index.js";
 import { GRAPH } from "./graph/index.js";
+import { TABLE_VIEW } from "./table/index.js";
 
-export const VIEWS = [GRAPH, FLAME, FUNCTION];
+export const VIEWS = [GRAPH, FLAME, FUNCTION, TABLE_VIEW];
 
 /** What stands above every view, as a view without tab and address: {mount(context) -> {show(profile, payload), destroy()}}. */
 export const STRIPS = [];
