@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from plopi.errors import PlopiError
 from plopi.model import SAMPLES, Calls, Profile
 from plopi.viewer.analysis.call_tree import CallTree, subtree_weights
 from plopi.viewer.analysis.columns import Groups, Ids, Ints, Mask, column, sums_by_id
+from plopi.viewer.analysis.memo import Memo
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Part:
     stacks: StackStructure
     own: Ints
     subtree: Ints
-    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
     """Room for what was worked out of this part alone, which outlives the numbers that it is a part of."""
 
 

@@ -24,7 +24,7 @@ from plopi.model import NONE
 from plopi.viewer.analysis.around import neighbourhood
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.columns import Ints
-from plopi.viewer.analysis.forest import Forest, forest_of
+from plopi.viewer.analysis.forest import Forests
 from plopi.viewer.analysis.links import Link, Linked, link
 from plopi.viewer.analysis.rank import WRAPPER_FLOW, WRAPPER_SELF, Choice, ranking
 
@@ -97,15 +97,15 @@ def choose(numbers: Numbers, choice: Choice) -> Picture:
         return _neighbourhood(numbers, choice.around, choice, kept)
     limit, terms = choice.nodes, _Terms(choice.nodes, numbers.total, frozenset(kept.tolist()))
     ranked, spare = np.split(np.concatenate([kept, ranking(numbers, choice)]), [len(kept) + MOST_CANDIDATES * limit])
-    forest = forest_of(numbers, ranked, spare[: MOST_CANDIDATES * limit], choice)
+    forests = Forests(numbers.structure.functions, ranked, spare[: MOST_CANDIDATES * limit], choice)
     most = want = limit + len(kept)
-    best = _compose(numbers, ranked[:want], forest, terms)
+    best = _compose(numbers, ranked[:want], forests, terms)
     for _ in range(ROUNDS):
         room = most - len(best.nodes)
         if room <= 0 or want >= len(ranked):
             break
         want += room
-        fuller = _compose(numbers, ranked[:want], forest, terms)
+        fuller = _compose(numbers, ranked[:want], forests, terms)
         if len(fuller.nodes) > most:
             break
         best = fuller
@@ -119,9 +119,9 @@ def _neighbourhood(numbers: Numbers, function: int, choice: Choice, kept: Ints) 
     return _compose(numbers, np.unique(np.concatenate([near, kept])), None, terms)
 
 
-def _compose(numbers: Numbers, chosen: Ints, forest: Forest | None, terms: _Terms) -> Picture:
+def _compose(numbers: Numbers, chosen: Ints, forests: Forests | None, terms: _Terms) -> Picture:
     """The picture of ``chosen``, less those that fold into an edge."""
-    linked = link(numbers, chosen, forest, near=not terms.folds)
+    linked = link(numbers, chosen, forests, near=not terms.folds)
     holder, edges = _prune(numbers, chosen, linked, [_edge(numbers, found) for found in linked.links], terms)
     folded = _fold(numbers, edges, holder, terms.pinned) if terms.folds else edges
     kept = {end for edge in folded for end in (edge.caller, edge.callee)} | {f for f, caller in holder.items() if caller == NONE}
@@ -130,7 +130,7 @@ def _compose(numbers: Numbers, chosen: Ints, forest: Forest | None, terms: _Term
     chosen = np.array(sorted(kept), dtype=np.int64)
     if numbers.sampled:
         chains = {(edge.caller, edge.callee): edge for edge in folded}
-        linked = link(numbers, chosen, forest)
+        linked = link(numbers, chosen, forests)
         folded = [_edge(numbers, found, chains.get((found.caller, found.callee))) for found in linked.links]
     holder, edges = _prune(numbers, chosen, linked, folded, terms)
     return _picture(numbers, chosen, holder, edges, linked)

@@ -5,17 +5,15 @@ Much smaller than the call tree, and for these functions it says the same: who i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 
-from plopi.viewer.analysis.call_graph import Numbers, Part
+from plopi.viewer.analysis.call_graph import Part
 from plopi.viewer.analysis.call_tree import enclosing, preorder, subtree_sizes
 from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_id, group_by_key
 
-MOST_KEPT = 4
-_FOREST = "forest"
 DEEPEST_MERGE = 500
 """Trees deeper than this are left as they are: putting equals together goes level by level."""
 
@@ -39,46 +37,38 @@ class Forest:
         return Forest(self.position[rows], self.end[rows], self.function[rows], self.weight[rows], self.place[rows])
 
 
-def forest_of(numbers: Numbers, functions: Ids, spare: Ids | None = None, key: Hashable = None) -> Forest | None:
-    """The call trees cut down to ``functions``, and perhaps some more, one behind the other, as are their positions.
+class Forests:
+    """The call trees of some numbers, each cut down when first asked for, to ``wanted`` functions or a few more.
 
-    None without stacks. Of a recording that grows only the last parts are new: with a ``key`` each part keeps what was made
-    for it, with the ``spare`` functions too, so that it still serves when a few functions have changed places.
+    With a ``key`` a tree's forest is kept beside the tree, with the ``spare`` functions in it, too: of a recording that grows it
+    still serves when a few functions have changed places.
     """
-    if not numbers.sampled:
-        return None
-    forests = [_kept_forest(part, numbers.structure.functions, functions, spare, key) for part in numbers.parts]
-    return joined(forests, [len(part.own) for part in numbers.parts])
 
+    def __init__(self, functions: int, wanted: Ids, spare: Ids | None = None, key: Hashable = None) -> None:
+        self.functions = functions
+        self._wanted = wanted
+        self._spare = spare
+        self.key = key
+        self._made: dict[int, Forest] = {}
 
-def _kept_forest(part: Part, count: int, functions: Ids, spare: Ids | None, key: Hashable) -> Forest:
-    kept: tuple[Mask, Forest] | None = part.memo.get((_FOREST, key)) if key is not None else None
-    if kept is not None and np.all(kept[0][functions[functions < len(kept[0])]]):
-        return kept[1]  # functions that it does not know were met later
-    wanted = np.zeros(count, dtype=np.bool_)
-    wanted[functions] = True
-    if key is not None and spare is not None:
-        wanted[spare] = True
-    forest = _forest_in(part, wanted)
-    if key is not None:
-        while len(part.memo) >= MOST_KEPT:
-            part.memo.pop(next(iter(part.memo)), None)
-        part.memo[_FOREST, key] = wanted, forest
-    return forest
+    def of(self, part: Part) -> Forest:
+        if id(part) not in self._made:
+            self._made[id(part)] = self._forest(part)
+        return self._made[id(part)]
 
-
-def joined(forests: Sequence[Forest], lengths: Sequence[int]) -> Forest:
-    """Forests of call trees of so many positions as one: trees beside trees."""
-    if len(forests) == 1:
-        return forests[0]
-    shifts = np.cumsum([0, *lengths[:-1]]).tolist()
-    return Forest(
-        position=np.concatenate([forest.position + shift for forest, shift in zip(forests, shifts)]),
-        end=np.concatenate([forest.end + shift for forest, shift in zip(forests, shifts)]),
-        function=np.concatenate([forest.function for forest in forests]),
-        weight=np.concatenate([forest.weight for forest in forests]),
-        place=np.concatenate([forest.place + shift for forest, shift in zip(forests, shifts)]),
-    )
+    def _forest(self, part: Part) -> Forest:
+        name = ("forest", self.key)
+        kept: tuple[Mask, Forest] | None = part.memo.get(name) if self.key is not None else None
+        if kept is not None and np.all(kept[0][self._wanted[self._wanted < len(kept[0])]]):
+            return kept[1]  # functions that it does not know were met later
+        wanted = np.zeros(self.functions, dtype=np.bool_)
+        wanted[self._wanted] = True
+        if self._spare is not None:
+            wanted[self._spare] = True
+        forest = _forest_in(part, wanted)
+        if self.key is not None:
+            part.memo.put(name, (wanted, forest))
+        return forest
 
 
 def _forest_in(part: Part, wanted: Mask) -> Forest:

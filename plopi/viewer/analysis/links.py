@@ -11,24 +11,21 @@ edge is heaviest). No more than that lightest edge can have gone that way: it is
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
-from plopi.viewer.analysis.call_tree import enclosing, topmost
-from plopi.viewer.analysis.columns import Ids, Ints, Mask, group_by_key, heaviest, pair_keys
-from plopi.viewer.analysis.forest import Forest, forest_of
+from plopi.viewer.analysis.columns import Ids, Mask, group_by_key, heaviest, pair_keys
+from plopi.viewer.analysis.forest import Forests
+from plopi.viewer.analysis.tally import LONGEST_WAY, Tally, tally
 
 FARTHEST, MOST_STEPS = 2_000, 10_000
 """Hidden callers looked at for one chosen function, and for all of them, before the rest count as hanging on none."""
 WIDEST_FAN = 500
 """Callers of one hidden function that are followed, the heaviest first."""
-LONGEST_WAY = 60
-"""Hidden functions between two chosen ones beyond which nobody would read their list."""
 
 
 @dataclass(frozen=True)
@@ -59,74 +56,47 @@ class Linked:
     depth: Mapping[int, float]
 
 
-def link(numbers: Numbers, chosen: Ids, forest: Forest | None = None, near: bool = False) -> Linked:
+def link(numbers: Numbers, chosen: Ids, forests: Forests | None = None, near: bool = False) -> Linked:
     """Link ``chosen`` (distinct function ids); costs what their activations or edges cost, not the profile.
 
-    A ``forest`` of more functions, made once, makes linking one choice of them after the other cheap; a CALLS profile has none.
+    ``forests`` of more functions, made once, make linking one choice of them after the other cheap; a CALLS profile has none.
     ``near``: direct edges of a CALLS profile hold the choice together already, so nothing is looked for between them.
     """
-    forest = forest or forest_of(numbers, chosen)
-    if forest is None:
+    if not numbers.sampled:
         return _CallsLinker(numbers, chosen, near).linked()
-    return _link_forest(numbers, forest.of(chosen))
+    forests = forests or Forests(numbers.structure.functions, chosen)
+    tallies = [tally(part, chosen, forests, forests.key) for part in numbers.parts]
+    outermost: Counter[int] = Counter()
+    for each in tallies:
+        outermost.update(each.outermost)
+    return Linked(_links_of(numbers, tallies), outermost, _mean_levels(tallies, numbers.structure.functions))
 
 
-def _link_forest(numbers: Numbers, forest: Forest) -> Linked:
-    position, end, function, weight = forest.position, forest.end, forest.function, forest.weight
-    outer, level = enclosing(position, end)
-    nested = np.flatnonzero(outer >= 0)
-    key = pair_keys(function[outer], function, numbers.structure.functions)
-    calls = nested[topmost(key[nested], position[nested], end[nested])]
-    tops = topmost(function, position, end)
-    outermost = tops[level[tops] == 0]
-    return Linked(
-        _links_of(numbers, key[calls], weight[calls], forest.place[calls]),
-        _sums_by_function(function[outermost], weight[outermost]),
-        _mean_levels(function[tops], level[tops], weight[tops]),
-    )
-
-
-def _links_of(numbers: Numbers, key: Ints, weight: Ints, position: Ints) -> list[Link]:
-    """One link for each (caller, callee) ``key``, from the activations of the callee that count for it."""
-    keys, rows = group_by_key(key)
-    caller, callee = np.divmod(keys, max(numbers.structure.functions, 1))
-    places = position[rows.heaviest(weight)]
+def _links_of(numbers: Numbers, tallies: Sequence[Tally]) -> list[Link]:
+    """One link for each (caller, callee), its weight the sum over the trees, its way that of the tree where it is heaviest."""
+    functions = numbers.structure.functions
+    keys, rows = group_by_key(np.concatenate([pair_keys(each.caller, each.callee, functions) for each in tallies]))
+    caller, callee = np.divmod(keys, max(functions, 1))
+    weights = rows.sums(np.concatenate([each.weight for each in tallies]))
+    best = rows.heaviest(np.concatenate([each.heaviest for each in tallies]))
+    start = np.cumsum([0, *(len(each.caller) for each in tallies)])
+    tree = np.searchsorted(start, best, side="right") - 1
     direct = numbers.edge_weights(caller, callee)
-    weights = rows.sums(weight)
-    links = []
-    for a, b, w, d, place in zip(caller.tolist(), callee.tolist(), weights.tolist(), direct.tolist(), places.tolist()):
-        if a != b and w != 0:
-            links.append(Link(a, b, w, d, True, _way(numbers, place, a) if d < w else ()))
-    return links
+    columns = (caller, callee, weights, direct, tree, best - start[tree])
+    return [
+        Link(a, b, weight, straight, True, tallies[number].way(row) if straight < weight else ())
+        for a, b, weight, straight, number, row in zip(*(values.tolist() for values in columns))
+        if a != b and weight != 0
+    ]
 
 
-def _way(numbers: Numbers, position: int, caller: int) -> tuple[int, ...] | None:
-    """Functions between a position in the call trees, one behind the other, and the nearest ``caller`` above it."""
-    trees = iter(part.stacks.tree for part in numbers.parts)
-    tree = next(trees)
-    while position >= len(tree):
-        position -= len(tree)
-        tree = next(trees)
-    way: list[int] = []
-    above = int(tree.parent[position])
-    while above != NONE and (function := int(tree.function[above])) != caller:
-        if len(way) == LONGEST_WAY:
-            return None
-        way.append(function)
-        above = int(tree.parent[above])
-    return tuple(reversed(way))
-
-
-def _sums_by_function(function: Ids, weight: Ints) -> dict[int, int]:
-    functions, rows = group_by_key(function)
-    return dict(zip(functions.tolist(), rows.sums(weight).tolist()))
-
-
-def _mean_levels(function: Ids, level: Ints, weight: Ints) -> dict[int, float]:
-    mass = np.bincount(function, weights=weight)
-    moment = np.bincount(function, weights=level.astype(np.float64) * weight)
-    functions = np.flatnonzero(mass)
-    return dict(zip(functions.tolist(), (moment[functions] / mass[functions]).tolist()))
+def _mean_levels(tallies: Sequence[Tally], functions: int) -> dict[int, float]:
+    mass, moment = np.zeros(functions), np.zeros(functions)
+    for each in tallies:
+        mass[: len(each.mass)] += each.mass
+        moment[: len(each.moment)] += each.moment
+    there = np.flatnonzero(mass)
+    return dict(zip(there.tolist(), (moment[there] / mass[there]).tolist()))
 
 
 class _CallsLinker:
