@@ -7,6 +7,8 @@ what the library or C does counts for the function that called it, in every prof
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 OTHER = "(other)"
 GC = "<gc>"
@@ -43,13 +46,16 @@ class Profiler:
     """Interval in seconds and output file -> what goes before the script."""
     read: Reading
     note: str = ""
+    root: Path = Path("/")
+    """Where the profiled Python sees the file system's root: elsewhere for one in a chroot."""
+    environment: tuple[tuple[str, str], ...] = ()
 
     def version(self) -> str:
-        return (
-            metadata.version(self.package)
-            if self.package
-            else f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
-        )
+        return metadata.version(self.package) if self.package else platform.python_version()
+
+    def seen(self, path: Path) -> Path:
+        """A path of this machine as the profiled Python sees it."""
+        return Path("/") / path.relative_to(self.root)
 
 
 def label_of(stack_leaf_first: Sequence[str], labels: frozenset[str]) -> str | None:
@@ -148,6 +154,58 @@ def pyinstrument_command(interval: float, out: Path) -> list[str]:
     return [sys.executable, "-m", "pyinstrument", "-i", str(interval), "-r", "pyisession", "-o", str(out)]
 
 
+# --- austin, Tachyon ---
+
+
+def read_colons(path: Path, labels: frozenset[str]) -> Measured:
+    """Folded stacks whose frames are ``file:function:line``, as both write them; austin's weights are microseconds."""
+    if path.read_bytes()[:3] == b"MOJ":
+        convert = str(Path(sys.executable).parent / "mojo2austin")
+        subprocess.run([convert, str(path), str(path) + ".txt"], check=True, capture_output=True)
+        path = Path(str(path) + ".txt")
+    stacks, interval = [], 0.0
+    for line in path.read_text(errors="replace").splitlines():
+        frames, _, weight = line.rpartition(" ")
+        if line.startswith("# interval:"):
+            interval = float(weight)
+        elif frames and not line.startswith("#"):
+            names = [GC if "GC" in frame else frame.rpartition(":")[0].rpartition(":")[2] for frame in frames.split(";")]
+            stacks.append((names[::-1], float(weight)))
+    total = sum(weight for _, weight in stacks)
+    return Measured(add_up(stacks, labels), int(total / interval if interval else total))
+
+
+def in_debian(root: Path, *command: str) -> list[str]:
+    """A command in the chroot that ``tests/native/pythons`` makes; with /proc, which both of these read."""
+    enter = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+    return ["unshare", "--mount", "sh", "-c", enter, str(root), *command]
+
+
+def from_debian() -> list[Profiler]:
+    """Tachyon needs Python 3.15, austin 4 a newer C library than some systems have: both run in the chroot, if there is one."""
+    root = Path(os.environ.get("PLOPI_PYTHONS") or Path.home() / ".cache/plopi-pythons") / "debian"
+    python, austin = "/usr/bin/python3.{}", shutil.which("austin", path=str(Path(sys.executable).parent))
+    found = []
+    if austin and (root / python.format(14)[1:]).exists():
+        shutil.copy(austin, root / "tmp/austin")
+
+        def austin_command(interval: float, out: Path) -> list[str]:
+            options = ["-c", "-g", "-i", f"{round(interval * 1e6)}us", "-o", str(out)]
+            return in_debian(root, "/tmp/austin", *options, python.format(14))
+
+        note = "from outside, of CPython 3.14; threads that are on a CPU"
+        found.append(Profiler("austin", "austin-dist", austin_command, read_colons, note, root))
+    if (root / python.format(15)[1:]).exists():
+
+        def tachyon_command(interval: float, out: Path) -> list[str]:
+            options = ["--collapsed", "-a", "--mode", "cpu", "-r", str(round(1 / interval)), "-o", str(out)]
+            return in_debian(root, python.format(15), "-m", "profiling.sampling", "run", *options)
+
+        note = "profiling.sampling of CPython 3.15; from outside, threads that are on a CPU"
+        found.append(Profiler("Tachyon", "", tachyon_command, read_colons, note, root))
+    return found
+
+
 # --- cProfile ---
 
 
@@ -196,5 +254,24 @@ def engines() -> list[str]:
     return ["python", "native"] if native else ["python"]
 
 
-def all_profilers() -> list[Profiler]:
-    return [*(plopi(engine) for engine in engines()), *PEERS]
+def native_elsewhere() -> list[Profiler]:
+    """plopi's native engine on every other CPython there is, each with its own C part, in a folder that stays."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests/native"))
+    from targets import build, targets
+
+    def on(target: Any) -> Profiler:
+        built = build(target)
+        own = plopi("native")
+
+        def command(interval: float, out: Path) -> list[str]:
+            return [*target.command, *own.command(interval, out)[1:]]
+
+        path = (("PYTHONPATH", built.seen(built.folder)),)
+        return Profiler(f"plopi (native, {target})", "plopi", command, read_plopi, root=target.root, environment=path)
+
+    return [on(target) for target in targets() if target.version != platform.python_version()]
+
+
+def all_profilers(every_python: bool = False) -> list[Profiler]:
+    others = native_elsewhere() if every_python else []
+    return [*(plopi(engine) for engine in engines()), *others, *PEERS, *from_debian()]

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -61,12 +63,15 @@ def without_gc(weights: dict[str, float], owner: str) -> dict[str, float]:
 
 def profile_once(profiler: Profiler, workload: str, seconds: float, interval: float) -> tuple[dict[str, float], Measured, float]:
     """Truth, what the profiler found, and the CPU seconds that the process took."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=profiler.root / "tmp") as folder:
         out, truth_file = Path(folder) / "profile.pb.gz", Path(folder) / "truth.json"
-        script = [str(HERE / "workloads.py"), workload, str(seconds), str(truth_file)]
-        command = [*profiler.command(interval, out), *script]
+        script = shutil.copy(HERE / "workloads.py", folder)
+        arguments = [str(profiler.seen(Path(script))), workload, str(seconds), str(profiler.seen(truth_file))]
+        command = [*profiler.command(interval, profiler.seen(out)), *arguments]
+        environment = os.environ | dict(profiler.environment)
+        limit = seconds * 20 + 60
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds * 20 + 60
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit
         )
         if not truth_file.exists():
             raise RuntimeError((done.stderr or done.stdout).strip()[-400:])
@@ -152,9 +157,12 @@ def main() -> None:
     parser.add_argument(
         "--profiler", action="append", help="part of a name, e.g. plopi; may be given several times (default: all)"
     )
+    parser.add_argument("--every-python", action="store_true", help="plopi's native engine on every CPython there is, too")
     options = parser.parse_args()
     wanted = options.profiler or [""]
-    profilers = [each for each in all_profilers() if any(part.lower() in each.name.lower() for part in wanted)]
+    profilers = [
+        each for each in all_profilers(options.every_python) if any(part.lower() in each.name.lower() for part in wanted)
+    ]
     print(report(profilers, options.workload or list(WORKLOADS), options))
 
 
