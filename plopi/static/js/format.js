@@ -59,6 +59,27 @@ export function share(part, whole) {
       : `${percent.toFixed(1)}%`;
 }
 
+/** A change as a share of the whole: "+3.1%", "−0.4%"; "±0", and "≈0" for less than a thousandth. */
+export function signedShare(change, whole) {
+  if (!change || !whole) return "±0";
+  if (Math.abs(change) < 0.001 * whole) return "≈0";
+  return `${change > 0 ? "+" : "−"}${share(Math.abs(change), whole)}`;
+}
+
+/** Changes of more than these parts of the whole have the second and the third colour. */
+export const CHANGE_STEPS = [0.01, 0.05];
+
+/**
+ * The colour class of a change in a diff: "c0" where chance explains it or there is none, else "more1".."more3", "less1".."less3".
+ * @param noise half the width of what chance explains; null or absent where numbers are exact
+ */
+export function changeClass(after, before, noise, whole) {
+  const change = after - before;
+  if (!change || Math.abs(change) <= (noise ?? 0)) return "c0";
+  const step = 1 + CHANGE_STEPS.filter((part) => Math.abs(change) > part * whole).length;
+  return `${change > 0 ? "more" : "less"}${step}`;
+}
+
 export function bytes(value) {
   if (value === null || value === undefined) return "";
   const steps = ["B", "kB", "MB", "GB", "TB"];

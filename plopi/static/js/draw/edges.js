@@ -6,6 +6,8 @@ const HIT_WIDTH = 9;
 /** Narrower arrows step back, so that the heavy ones are seen first. */
 const THIN = 1;
 
+const CHANGES = ["c0", "more1", "more2", "more3", "less1", "less2", "less3"];
+
 const path = (points) => `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
 
 export function makeEdge(item, handlers) {
@@ -38,6 +40,8 @@ export function drawEdge({ group, parts }, item, route) {
   parts.hit.setAttribute("stroke-width", Math.max(HIT_WIDTH, item.width + 4).toFixed(1));
   group.classList.toggle("thin", item.width < THIN);
   group.classList.toggle("residual", item.edge.residual);
+  group.classList.toggle("back", Boolean(item.edge.back));
+  for (const name of CHANGES) group.classList.toggle(name, name === item.change);
 }
 
 function arrowhead([x, y], [bx, by], { length, half }) {

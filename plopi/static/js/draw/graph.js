@@ -17,7 +17,7 @@ const ANIMATION_MS = 450;
 export class GraphView {
   /**
    * @param svg the element to fill
-   * @param events {pickNode(id), pickEdge(key), hover(kind, id | key, event), unhover(), dragged(id, x, y), viewed(view | null), background(),
+   * @param events {pickNode(id), pickEdge(key), menu(id, x, y), hover(kind, id | key, event), unhover(), dragged(id, x, y), viewed(view | null), background(),
    *   placed(hidden labels, screen pixels per drawn pixel)}
    */
   constructor(svg, events) {
@@ -43,6 +43,7 @@ export class GraphView {
       },
       enterNode: (id, event) => this.#hover("node", id, event),
       enterEdge: (key, event) => this.#hover("edge", key, event),
+      menu: (id, x, y) => events.menu(id, x, y),
       leave: () => this.#unhover(),
       focusNode: (id) => {
         for (const [other, { group }] of this.nodes) group.setAttribute("tabindex", other === id ? "0" : "-1");
@@ -119,6 +120,30 @@ export class GraphView {
     this.selection = selection;
     this.#mark();
     if (this.scene) this.#placeLabels();
+  }
+
+  /** @param path ids of functions from a root down, whose arrows stand out; null: none do */
+  highlight(path) {
+    this.path = path ?? [];
+    this.#markPath();
+  }
+
+  #markPath() {
+    const path = this.path ?? [];
+    const keys = new Set(path.slice(1).map((id, i) => `${path[i]}>${id}`));
+    this.svg.classList.toggle("has-path", path.length > 0);
+    for (const [key, { group }] of this.edges) group.classList.toggle("is-hot", keys.has(key));
+    for (const [id, { group }] of this.nodes) group.classList.toggle("is-hot", path.includes(id));
+    for (const [id, element] of this.labels.drawn) element.classList.toggle("is-hot", path.includes(id));
+  }
+
+  /** Where a function's circle is in the window, [x, y]; null when it is not drawn. */
+  placeOf(id) {
+    const item = this.#item(id);
+    if (!item) return null;
+    const { left, top } = this.svg.getBoundingClientRect();
+    const [x, y] = this.toScreen(item.x, item.y);
+    return [x + left + 8, y + top + 8];
   }
 
   focusNode(id) {
@@ -245,7 +270,7 @@ export class GraphView {
 
   #draw(scene) {
     this.routes = routeEdges(
-      scene.nodes,
+      scene.nodes.map((item) => ({ ...item, r: Math.max(item.r, item.before) })),
       scene.edges.map((item) => ({ ...item.edge, width: item.width })),
       this.bends,
       { x0: 2, y0: 2, x1: scene.size.width - 2, y1: scene.size.height - 2 },
@@ -332,6 +357,7 @@ export class GraphView {
   #markLabels() {
     for (const [id, element] of this.labels.drawn)
       setRole(element, this.near?.get(id) ?? (id === `tag ${this.selection?.edge}` ? "is-selected" : null));
+    this.#markPath();
   }
 }
 

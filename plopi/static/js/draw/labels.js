@@ -28,7 +28,7 @@ export class Labels {
       id: item.id,
       x: item.x * k,
       y: item.y * k,
-      r: Math.max(item.r, RING) * k,
+      r: Math.max(item.r, item.before, RING) * k,
       sizes: this.#sizes(item.label.sizes),
       importance: item.importance + (first.has(item.id) ? 10 : 0),
     }));

@@ -1,8 +1,10 @@
 /** Circles: a disc of exact area, and a ring of fixed size for what owns too little to be seen. */
 import { s } from "../ui/dom.js";
 import { RING } from "../layout/exports.js";
-import { origin, share, weight } from "../format.js";
+import { changeClass, origin, share, signedShare, weight } from "../format.js";
 import { drawLoop } from "./edges.js";
+
+const LONG_PRESS_MS = 550;
 
 export function makeNode(item, handlers) {
   const parts = {
@@ -11,14 +13,32 @@ export function makeNode(item, handlers) {
     halo: s("circle", { class: "focus-halo" }),
     ring: s("circle", { class: "ring", r: RING }),
     disc: s("circle", { class: "disc" }),
+    wedge: s("path", { class: "wedge" }),
+    before: s("circle", { class: "before" }),
     hatch: s("circle", { class: "hatch" }),
     hit: s("circle", { class: "hit" }),
   };
-  const group = s("g", { class: "node", "data-id": item.id, tabindex: -1, role: "button" }, Object.values(parts));
+  const group = s("g", { class: "node", "data-id": item.id, tabindex: -1, role: "button", "aria-haspopup": "menu" }, Object.values(parts));
   group.addEventListener("pointerenter", (event) => handlers.enterNode(item.id, event));
   group.addEventListener("pointerleave", () => handlers.leave());
   group.addEventListener("focus", () => handlers.focusNode(item.id));
+  group.addEventListener("contextmenu", (event) => {
+    event.preventDefault();
+    handlers.menu(item.id, event.clientX, event.clientY);
+  });
+  bindLongPress(group, (x, y) => handlers.menu(item.id, x, y));
   return { group, parts };
+}
+
+/** A finger that rests on a circle asks for its menu; one that moves or goes does not. */
+function bindLongPress(group, open) {
+  let timer = null;
+  const forget = () => clearTimeout(timer);
+  group.addEventListener("pointerdown", ({ pointerType, clientX, clientY }) => {
+    forget();
+    if (pointerType === "touch") timer = setTimeout(() => open(clientX, clientY), LONG_PRESS_MS);
+  });
+  for (const end of ["pointerup", "pointercancel", "pointermove", "pointerleave"]) group.addEventListener(end, forget);
 }
 
 /** @param loop the recursion's loop, or undefined */
@@ -27,17 +47,19 @@ export function drawNode({ group, parts }, item, payload, loop) {
   const group_ = payload.groups[node.group];
   group.setAttribute(
     "class",
-    ["node", `kind-${node.kind}`, colourClass(group_), ...[...group.classList].filter((name) => name.startsWith("is-"))].join(
+    ["node", `kind-${node.kind}`, payload.base ? changeOf(node, payload.total) : colourClass(group_), ...[...group.classList].filter((name) => name.startsWith("is-"))].join(
       " ",
     ),
   );
   group.setAttribute("aria-label", spoken(node, payload));
-  for (const part of [parts.halo, parts.ring, parts.disc, parts.hatch, parts.hit]) {
+  for (const part of [parts.halo, parts.ring, parts.disc, parts.hatch, parts.before, parts.hit]) {
     part.setAttribute("cx", x.toFixed(2));
     part.setAttribute("cy", y.toFixed(2));
   }
   parts.disc.setAttribute("r", r.toFixed(4));
   parts.hatch.setAttribute("r", node.kind === "gc" ? r.toFixed(2) : "0");
+  parts.wedge.setAttribute("d", node.native && node.kind === "python" ? wedge(x, y, r, node.native / node.self) : "");
+  parts.before.setAttribute("r", payload.base && Math.abs(item.before - r) >= 1 ? item.before.toFixed(4) : "0");
   parts.halo.setAttribute("r", (Math.max(r, RING) + 4.5).toFixed(2));
   parts.hit.setAttribute("r", Math.max(r, 10).toFixed(2));
   parts.loop.toggleAttribute("hidden", !loop);
@@ -50,7 +72,26 @@ export const colourClass = (group) => (group && group.color !== null && group.co
 /** A function in one sentence, for screen readers. */
 export function spoken(node, { total, type }) {
   const recursion = node.recursive > 0 ? ", recursive" : "";
-  return `${node.name}, self ${share(node.self, total)}, ${weight(node.self, type.unit)}, cumulative ${share(node.cum, total)}, ${weight(node.cum, type.unit)}${recursion}, ${origin(node)}`;
+  const native = node.native ? `, of which native ${share(node.native, node.self)}` : "";
+  const change =
+    node.base_self === undefined
+      ? ""
+      : `, before ${weight(node.base_self, type.unit)} and ${weight(node.base_cum, type.unit)}, self ${signedShare(node.self - node.base_self, total)}`;
+  return `${node.name}, self ${share(node.self, total)}, ${weight(node.self, type.unit)}${native}, cumulative ${share(node.cum, total)}, ${weight(node.cum, type.unit)}${change}${recursion}, ${origin(node)}`;
+}
+
+/** In a diff: the change of self, or of cum where a function has hardly any self on either side. */
+function changeOf({ self, cum, base_self: baseSelf, base_cum: baseCum, noise }, total) {
+  const own = Math.max(self, baseSelf) >= 0.002 * total;
+  return own ? changeClass(self, baseSelf, noise?.self, total) : changeClass(cum, baseCum, noise?.cum, total);
+}
+
+/** A sector of a circle, from the top clockwise: a part (0..1) of its area. */
+function wedge(x, y, r, part) {
+  const angle = 2 * Math.PI * Math.min(0.99999, Math.max(0, part));
+  if (!(angle > 0) || !(r > 0)) return "";
+  const at = (turn) => `${(x + Math.sin(turn) * r).toFixed(2)} ${(y - Math.cos(turn) * r).toFixed(2)}`;
+  return `M${x.toFixed(2)} ${y.toFixed(2)}L${at(0)}A${r.toFixed(3)} ${r.toFixed(3)} 0 ${angle > Math.PI ? 1 : 0} 1 ${at(angle)}Z`;
 }
 
 /** What `<gc>` is filled with. */

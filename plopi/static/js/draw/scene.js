@@ -2,6 +2,7 @@
  * What is drawn, as plain data: a payload, its scales and positions become circles, arrows and labels. The only thing `draw/`
  * modules share; everything about the DOM is elsewhere.
  */
+import { changeClass } from "../format.js";
 import { edgeKey, makeScales } from "../layout/exports.js";
 import { labelOf, tagOf } from "./text.js";
 
@@ -22,7 +23,7 @@ export function layoutRequest(payload, kind, size, known = []) {
       const [whole] = labelOf(node, payload.total).sizes;
       return {
         id: node.id,
-        r: scales.radius(node.self),
+        r: scales.radius(Math.max(node.self, node.base_self ?? 0)),
         labelWidth: Math.min(whole.width, LABEL_SPACE),
         labelHeight: whole.height,
         depth: node.depth,
@@ -40,7 +41,8 @@ export function layoutRequest(payload, kind, size, known = []) {
 
 /**
  * @param positions Map by id of [x, y]
- * @returns {{scales, nodes: [{id, x, y, r, node, label, importance}], edges: [{key, edge, width, tag}]}}
+ * @returns {{scales, nodes: [{id, x, y, r, before, node, label, importance}], edges: [{key, edge, width, change, tag}]}};
+ *   in a diff `before` is the radius that the circle had, `change` a colour class (format.js)
  */
 export function makeScene(payload, size, positions) {
   const scales = makeScales(payload, size);
@@ -52,17 +54,21 @@ export function makeScene(payload, size, positions) {
       x,
       y,
       r: scales.radius(node.self),
+      before: scales.radius(node.base_self ?? 0),
       node,
       label: labelOf(node, total),
       importance: importance(node, total),
     };
   });
+  /** Chance moves an arrow no less than the function it leads to is sure: what is within that function's noise is no change. */
+  const noiseOf = new Map(payload.nodes.map((node) => [node.id, node.noise?.cum]));
   const edges = payload.edges
     .filter((edge) => edge.caller !== edge.callee)
     .map((edge) => ({
       key: edgeKey(edge),
       edge,
       width: scales.width(edge.weight),
+      change: payload.base ? changeClass(edge.weight, edge.base_weight, noiseOf.get(edge.callee), total) : null,
       tag: edge.wrappers.length ? tagOf(edge) : null,
     }));
   return { payload, size, scales, nodes, edges };
@@ -70,5 +76,7 @@ export function makeScene(payload, size, positions) {
 
 /** Who gets room for a label first: what owns time, then what time passes through. */
 function importance(node, total) {
-  return total ? Math.max((2.5 * node.self) / total, (0.6 * node.cum) / total) : 0;
+  if (!total) return 0;
+  const change = node.base_self === undefined ? 0 : Math.max(Math.abs(node.self - node.base_self), 0.4 * Math.abs(node.cum - node.base_cum));
+  return Math.max((2.5 * node.self) / total, (0.6 * node.cum) / total, (5 * change) / total);
 }

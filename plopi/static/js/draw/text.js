@@ -1,5 +1,5 @@
 /** What labels say and how large that is on the screen. Fonts here and in css/graph.css are the same. */
-import { share, shorten } from "../format.js";
+import { share, shorten, signedShare } from "../format.js";
 
 export const FAMILY = '"Inter", "Roboto", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
 export const NAME_SIZE = 12;
@@ -40,7 +40,7 @@ export function labelOf(node, total) {
   const upTo = (longest) => shorten(node.label, (text) => textWidth(text, font) <= longest);
   const name = upTo(LONGEST);
   const short = upTo(SHORTEST);
-  const numbers = node.self === node.cum ? share(node.self, total) : `${share(node.self, total)} · ${share(node.cum, total)}`;
+  const numbers = numbersOf(node, total);
   const width = (text) => textWidth(text, font);
   const numbersWidth = textWidth(numbers, `${NUMBERS_SIZE}px ${FAMILY}`);
   const both = NAME_LINE + NUMBERS_LINE;
@@ -53,6 +53,15 @@ export function labelOf(node, total) {
     sizes.push({ name: short, numbers: "", width: width(short) + 2, height: NAME_LINE + 1 });
   }
   return { major, sizes };
+}
+
+/** self · cum as shares; in a diff their changes. One number where both are equal. */
+function numbersOf({ self, cum, base_self: baseSelf, base_cum: baseCum }, total) {
+  const [own, all] =
+    baseSelf === undefined
+      ? [share(self, total), share(cum, total)]
+      : [signedShare(self - baseSelf, total), signedShare(cum - baseCum, total)];
+  return self === cum && own === all ? own : `${own} · ${all}`;
 }
 
 export function tagOf(edge) {

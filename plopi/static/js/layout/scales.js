@@ -32,9 +32,10 @@ export function screenScale({ width, height }) {
  */
 export function makeScales(payload, size) {
   const short = Math.min(size.width, size.height);
-  const largestSelf = Math.max(0, ...payload.nodes.map((node) => node.self));
-  const allSelf = payload.nodes.reduce((sum, node) => sum + node.self, 0);
-  const largestWeight = Math.max(0, ...payload.edges.map((edge) => edge.weight));
+  const selfOf = (node) => Math.max(node.self, node.base_self ?? 0);
+  const largestSelf = Math.max(0, ...payload.nodes.map(selfOf));
+  const allSelf = payload.nodes.reduce((sum, node) => sum + selfOf(node), 0);
+  const largestWeight = Math.max(0, ...payload.edges.map((edge) => Math.max(edge.weight, edge.base_weight ?? 0)));
   const largestRadius = clamp(short * LARGEST_CIRCLE, 18, 64);
   const byLargest = largestSelf > 0 ? largestRadius / Math.sqrt(largestSelf) : 0;
   const byArea = allSelf > 0 ? Math.sqrt((size.width * size.height * SHARE_OF_WINDOW) / (Math.PI * allSelf)) : 0;

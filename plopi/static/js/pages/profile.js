@@ -199,6 +199,7 @@ class ProfilePage {
       type: state.type || payload?.type.name || "",
       baseName: payload?.base?.name,
       kept: kept ? `${share(payload.filters.kept, payload.filters.of)} of all is left` : "",
+      own: this.view.chips ?? [],
     });
     this.#tabs();
   }
@@ -222,9 +223,10 @@ class ProfilePage {
   }
 
   #changed(changed, moved) {
-    const how = { fresh: true, animate: true };
     if (moved) this.#mount();
-    if (moved || Object.keys(SELECTING).some((name) => changed.has(name)) || this.view.changed(changed)) this.reload(how);
+    const asks = !moved && this.view.changed(changed);
+    if (moved || Object.keys(SELECTING).some((name) => changed.has(name))) this.reload({ fresh: true, animate: true });
+    else if (asks) this.reload({ fresh: true, animate: true, ...asks });
     this.#around();
   }
 

@@ -5,7 +5,7 @@ import { h, replace } from "./dom.js";
 /**
  * @param answer the server's function payload
  * @param inPicture whether the graph shows it
- * @param actions {select(id), close()}
+ * @param actions {select(id), close(), add(id), around(id), expand(id, kind), page: address of the function's own page, or null}
  */
 export function showFunction(element, answer, inPicture, actions) {
   const { function: row, total, type } = answer;
@@ -17,8 +17,9 @@ export function showFunction(element, answer, inPicture, actions) {
       "p",
       { class: "where" },
       origin(row),
-      inPicture ? null : h("span", { class: "absent" }, "Not among the functions in the picture."),
     ),
+    inPicture ? null : absent(row, actions),
+    actions.page ? h("p", {}, h("a", { href: actions.page, "data-focus": "page" }, "Callers, callees and source")) : null,
     h(
       "div",
       { class: "figures" },
@@ -93,6 +94,18 @@ function closeButton(actions) {
       onclick: actions.close,
     },
     "✕",
+  );
+}
+
+/** Not in the picture: how to get there. */
+function absent({ id }, actions) {
+  const button = (words, title, focus, run) => h("button", { type: "button", title, "data-focus": focus, onclick: run }, words);
+  return h(
+    "p",
+    { class: "absent" },
+    h("span", {}, "Not in the picture."),
+    button("Add it", "Draw it besides what is drawn", "add", () => actions.add(id)),
+    button("Look around it", "Draw its neighbourhood instead", "around", () => actions.around(id)),
   );
 }
 

@@ -28,8 +28,11 @@ export class FilterBar {
     replace(choices, this.labels, this.add);
   }
 
-  /** @param type name of the sample type that is shown; @param names of base profiles by subject */
-  show(state, profile, { type, baseName, kept }) {
+  /**
+   * @param type name of the sample type that is shown; baseName of the profile that is compared with
+   * @param kept what share is left, in words; own chips of the view: [{kind, value, remove(), edit(), hint}]
+   */
+  show(state, profile, { type, baseName, kept, own }) {
     this.state = state;
     const types = profile.sample_types.map((one) => [one.name, one.name]);
     const threads = profile.threads.map((thread) => [String(thread.id), thread.name || `thread ${thread.ident}`]);
@@ -41,7 +44,7 @@ export class FilterBar {
     this.labels[1].hidden = threads.length < 2;
     this.add.disabled = !stacks;
     this.add.setAttribute("title", stacks ? "Focus, ignore or hide functions (f)" : NO_STACKS);
-    keepingFocus(this.chips, () => replace(this.chips, this.#chips(baseName, kept), this.editing ? this.form : null));
+    keepingFocus(this.chips, () => replace(this.chips, this.#chips(baseName, kept, own), this.editing ? this.form : null));
   }
 
   /** Opens the form, empty or with a pattern that is to be changed. */
@@ -98,7 +101,7 @@ export class FilterBar {
     this.actions.set(changes);
   }
 
-  #chips(baseName, kept) {
+  #chips(baseName, kept, own) {
     const { state } = this;
     const without = (key, value) => ({ [key]: state[key].filter((one) => one !== value) });
     const chips = [
@@ -108,6 +111,7 @@ export class FilterBar {
       ...state.collapse.map((value) => chip("collapsed", value, () => this.actions.set(without("collapse", value)))),
       state.time ? chip("time", seconds(state.time), () => this.actions.set({ time: null })) : null,
       state.base || state.base_time ? this.#baseChip(baseName) : null,
+      ...own.map(({ kind, value, remove, edit, hint }) => chip(kind, value, remove, edit, hint)),
     ].filter(Boolean);
     if (chips.length && kept) chips.push(h("span", { class: "kept" }, kept));
     if (chips.length > 2)
@@ -150,11 +154,11 @@ export class FilterBar {
 
 const seconds = ([from, to]) => `${from}–${to} s`;
 
-function chip(kind, value, remove, edit) {
+function chip(kind, value, remove, edit, hint = "") {
   const words = [h("span", { class: "kind" }, kind), " ", h("span", { class: "value" }, value)];
   return h(
     "span",
-    { class: `filter ${kind.replaceAll(" ", "-")}`, title: `${kind} ${value}` },
+    { class: `filter ${kind.replaceAll(" ", "-")}`, title: hint || `${kind} ${value}` },
     edit
       ? h("button", { type: "button", class: "words", "data-focus": `edit ${kind} ${value}`, onclick: edit }, words)
       : h("span", { class: "words" }, words),

@@ -1,5 +1,5 @@
 /** What colours, areas and widths stand for, with numbers. */
-import { share, weight } from "../format.js";
+import { CHANGE_STEPS, share, weight } from "../format.js";
 import { h, replace, s } from "./dom.js";
 
 const STEPS = [1, 2, 5];
@@ -30,29 +30,58 @@ export function drawLegend(places, payload, scales) {
     replace(places.scales);
     return;
   }
-  const { total, type, groups, nodes } = payload;
-  const gc = nodes.some((node) => node.kind === "gc" && groups[node.group].color === null);
-  groupsLegend(places.groups, payload, gc ? "▨ garbage collection" : "");
+  const { total, type } = payload;
+  replace(places.groups, payload.base ? changes(payload) : colours(payload), marks(payload));
   replace(places.scales, circleScale(scales, total, type), arrowScale(scales, total, type));
 }
 
-/** @param more words on a sign that is no colour, or "" */
-export function groupsLegend(element, { groups, total, type }, more = "") {
-  replace(
-    element,
-    groups
-      .filter((group) => group.self > 0)
-      .map((group) =>
-        h(
-          "span",
-          { class: "group", title: [`${group.name}: ${weight(group.self, type.unit)} self`, WHAT[group.name]].filter(Boolean).join("; ") },
-          h("span", { class: `swatch ${group.color === null ? "" : `g${group.color}`}` }),
-          h("span", { class: "group-name" }, group.name),
-          h("b", {}, share(group.self, total)),
-        ),
-      ),
-    more ? h("span", { class: "group" }, more) : null,
+/** Groups with their shares, or in a diff what its colours say. @param more words on a sign that is no colour, or "" */
+export function groupsLegend(element, payload, more = "") {
+  replace(element, payload.base ? changes(payload) : colours(payload), more ? h("span", { class: "group" }, more) : null);
+}
+
+const swatch = (kind, words, title, share_) =>
+  h(
+    "span",
+    { class: "group", title },
+    h("span", { class: `swatch ${kind}` }),
+    h("span", { class: "group-name" }, words),
+    " ",
+    share_ ? h("b", {}, share_) : null,
   );
+
+function colours({ groups, type, total }) {
+  const title = ({ name, self }) => [`${name}: ${weight(self, type.unit)} self`, WHAT[name]].filter(Boolean).join("; ");
+  return groups
+    .filter((group) => group.self > 0)
+    .map((group) => swatch(group.color === null ? "" : `g${group.color}`, group.name, title(group), share(group.self, total)));
+}
+
+/** In a diff: what the colours say, from much less to much more. */
+function changes({ total, type, base }) {
+  const [some, much] = CHANGE_STEPS.map((part) => share(part * total * EXACTLY, total));
+  const amount = (part) => weight(part * total, type.unit);
+  const [a, b] = CHANGE_STEPS.map(amount);
+  return [
+    swatch("less3", `less by > ${much}`, `more than ${b} less self than in ${base.name}`),
+    swatch("less2", `> ${some}`, `more than ${a} less`),
+    swatch("less1", "a little", `less, by at most ${a}, and more than chance explains`),
+    swatch("c0", "no change", "equal, or within what chance explains"),
+    swatch("more1", "a little", `more, by at most ${a}, and more than chance explains`),
+    swatch("more2", `> ${some}`, `more than ${a} more`),
+    swatch("more3", `more by > ${much}`, `more than ${b} more self than in ${base.name}`),
+  ];
+}
+
+/** What is marked besides, where it occurs. */
+function marks({ nodes, edges, groups, base }) {
+  const gc = nodes.some((node) => node.kind === "gc" && (base || groups[node.group].color === null));
+  return [
+    base ? h("span", { class: "group", title: "The area that the circle had" }, "◌ before") : null,
+    gc ? h("span", { class: "group" }, "▨ garbage collection") : null,
+    nodes.some((node) => node.native && node.kind === "python") ? swatch("native", "native part", "Part of self in native code") : null,
+    edges.some((edge) => edge.back) ? swatch("back", "calls back up", "Arrows that close a cycle") : null,
+  ];
 }
 
 /** Two or three round shares whose circles are large enough to be compared and small enough for the strip. */

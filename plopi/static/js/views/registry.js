@@ -6,10 +6,12 @@
  *
  *   ask(signal)                    Promise of the payload of the present state; throws ApiError
  *   show(payload, {fresh, animate})  draws it; `fresh`: another picture, otherwise the same one with newer numbers. May return a Promise
- *   changed(names)                 keys of its own (and of `select`, `q`) changed in the address; true when the server must be asked anew
+ *   changed(names)                 keys of its own (and of `select`, `q`) changed in the address; true when the server must be asked anew,
+ *                                  or {fresh, animate} to say how
  *   resize()                       the pane changed its size
  *   clear()                        there is nothing to draw, a message stands in its place
  *   keys                           {key: () => ...}: single-key commands, `Escape`, `Enter`, arrows and "/" among them; false: not handled
+ *   chips                          optional: [{kind, value, remove(), edit(), hint}], filters of its own beside those of all views
  *   destroy()                      leaves nothing behind: no listener outside its element, no question, no timer
  *
  * and the context, which is all that a view knows of the page:

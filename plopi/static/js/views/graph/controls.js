@@ -5,7 +5,7 @@ export const FEWEST = 5;
 export const MOST = 300;
 
 export class Controls {
-  /** @param actions {layout, nodes, fit, tidy, panel} */
+  /** @param actions {layout, nodes, hot, fit, tidy, save(kind), panel} */
   constructor(element, actions) {
     this.actions = actions;
     this.layouts = [
@@ -29,6 +29,24 @@ export class Controls {
       { type: "button", title: "As many as this window shows legibly, at most 80", onclick: () => actions.nodes(null) },
       "Auto",
     );
+    this.hot = h("button", { type: "button", title: "From a root always along the heaviest arrow (h)", onclick: actions.hot }, "Hot path");
+    const save = h(
+      "select",
+      {
+        class: "save",
+        "aria-label": "Save the picture",
+        onchange: () => {
+          actions.save(save.value);
+          save.value = "";
+        },
+      },
+      [
+        ["", "Save…"],
+        ["svg", "as SVG"],
+        ["png", "as PNG"],
+      ].map(([value, words]) => h("option", { value, disabled: value === "", hidden: value === "" }, words)),
+    );
+    save.value = "";
     this.tidy = h(
       "button",
       { type: "button", hidden: true, title: "Lay everything out anew, dragged functions too", onclick: actions.tidy },
@@ -44,14 +62,18 @@ export class Controls {
       h("span", { class: "segments", role: "group", "aria-label": "Layout" }, this.layouts),
       h("label", {}, "Functions", this.range, this.amount),
       this.auto,
+      this.hot,
       h("button", { type: "button", title: "The whole picture (0, or double click)", onclick: actions.fit }, "Fit"),
       this.tidy,
+      save,
       h("span", { class: "gap" }),
       this.panel,
     );
   }
 
-  show(state, amount, { untidy }) {
+  show(state, amount, { untidy, path }) {
+    this.hot.hidden = !path;
+    this.hot.setAttribute("aria-pressed", String(state.hot === "on"));
     for (const button of this.layouts) button.setAttribute("aria-pressed", String(button.dataset.layout === state.layout));
     this.range.value = String(amount);
     this.amount.textContent = String(amount);

@@ -3,11 +3,14 @@ import { GraphView } from "../../draw/graph.js";
 import { colourClass } from "../../draw/nodes.js";
 import { zoomed } from "../../layout/exports.js";
 import { drawLegend } from "../../ui/legend.js";
+import { Menu } from "../../ui/menu.js";
 import { Tooltip } from "../../ui/tooltip.js";
 import { LayoutWorker } from "../../ui/worker.js";
+import { chipsOf, expand, menuOf } from "./actions.js";
 import { Controls } from "./controls.js";
 import { Framing, UNTOUCHED } from "./framing.js";
 import { showLeftOut } from "./leftout.js";
+import { savePicture } from "./save.js";
 import { SidePanel } from "./panel.js";
 import { Picture } from "./picture.js";
 import { makeStage } from "./stage.js";
@@ -31,9 +34,15 @@ export class Graph {
     this.picture = new Picture((request) => this.worker.layout(request));
     this.framing = new Framing(context, this.stage.pane);
     this.tooltip = new Tooltip();
+    this.menu = new Menu();
     this.drawing = new GraphView(this.stage.svg, this.#events());
     this.controls = new Controls(context.controls, this.#choices());
-    this.panel = new SidePanel(this.stage.details, this.stage.functions, context, (id) => this.select({ node: id }));
+    this.panel = new SidePanel(this.stage.details, this.stage.functions, context, {
+      select: (id) => this.select({ node: id }),
+      add: (id) => this.keep([id]),
+      around: (id) => this.lookAround(id),
+      expand: (id, kind) => expand(this, id, kind),
+    });
     this.keys = this.#keys();
     this.#panelShown();
   }
@@ -75,6 +84,9 @@ export class Graph {
     this.drawing.show(this.picture.scene, this.picture.bends, { animate });
     this.drawing.select(this.selection);
     this.#showControls();
+    this.drawing.highlight(this.state.hot ? payload.hot_path : null);
+    if (this.staying && !fresh) this.framing.remember({ moved: this.picture.places });
+    this.staying = false;
     const { dataset } = this.stage.svg;
     dataset.ready = String(Number(dataset.ready ?? 0) + 1);
   }
@@ -82,10 +94,11 @@ export class Graph {
   changed(names) {
     const has = (list) => list.some((name) => names.has(name));
     if (has(["panel"])) this.#panelShown();
-    if (has(ASKING)) return true;
+    if (has(ASKING)) return this.staying ? { fresh: false } : true;
     if (!this.payload) return false;
     if (has(LAYING) || has(["moved"])) this.#draw({ animate: true });
     else if (has(["view"])) this.drawing.setView(this.state.view);
+    if (has(["hot"])) this.drawing.highlight(this.state.hot ? this.payload.hot_path : null);
     if (has(["select"])) this.#selected();
     if (has(["sort", "order", "q", "page"])) this.panel.loadTable(this.colours);
     this.#showControls();
@@ -111,6 +124,7 @@ export class Graph {
     this.worker.close();
     this.drawing.destroy();
     this.tooltip.destroy();
+    this.menu.destroy();
     this.panel.destroy();
   }
 
@@ -118,6 +132,33 @@ export class Graph {
     const select = selection?.node !== undefined ? String(selection.node) : (selection?.edge ?? "");
     this.tooltip.hide();
     this.page.set({ select }, { push: true });
+  }
+
+  get chips() {
+    return chipsOf(this);
+  }
+
+  /** Another set of functions, while those that stay keep their places, which from then on stand in the address. */
+  inPlace(changes) {
+    this.staying = true;
+    this.page.set(changes, { push: true });
+  }
+
+  /** Draws functions besides those that are. */
+  keep(ids) {
+    const { keep, drop } = this.state;
+    this.inPlace({ keep: [...new Set([...keep, ...ids])], drop: drop.filter((id) => !ids.includes(id)) });
+  }
+
+  /** The neighbourhood of one function instead of what is heavy; null: back. */
+  lookAround(id) {
+    this.page.set({ around: id, select: id === null ? this.state.select : String(id), ...UNTOUCHED }, { push: true });
+  }
+
+  openMenu(id, x, y) {
+    this.tooltip.hide();
+    const node = this.payload.nodes.find((one) => one.id === id);
+    if (node) this.menu.show(x, y, node.label, menuOf(this, node));
   }
 
   #selected() {
@@ -132,7 +173,8 @@ export class Graph {
 
   #showControls() {
     if (!this.payload) return;
-    this.controls.show(this.state, this.framing.amount(), { untidy: this.state.moved.size > 0 || this.picture.grown });
+    const untidy = this.state.moved.size > 0 || this.picture.grown;
+    this.controls.show(this.state, this.framing.amount(), { untidy, path: this.payload.hot_path?.length > 1 });
   }
 
   fit() {
@@ -153,6 +195,8 @@ export class Graph {
       nodes: (nodes) => go({ nodes }),
       fit: () => this.fit(),
       tidy: () => this.tidy(),
+      hot: () => this.page.set({ hot: this.state.hot ? "" : "on" }, { push: true }),
+      save: (kind) => savePicture(this.stage.svg, kind, { name: this.page.profile.name, legend: this.stage }),
       panel: () => this.page.set({ panel: this.state.panel === "open" ? "closed" : "open" }),
     };
   }
@@ -184,6 +228,12 @@ export class Graph {
         this.page.set({ panel: "open" });
         this.panel.focusSearch();
       },
+      m: () => {
+        const id = focused() ? Number(focused().dataset.id) : this.selection?.node;
+        const place = id !== undefined && this.drawing.placeOf(id);
+        if (place) this.openMenu(id, ...place);
+      },
+      h: () => this.#choices().hot(),
       l: () => this.#choices().layout(this.state.layout === "layered" ? "force" : "layered"),
       t: () => this.#choices().panel(),
       Escape: () => {
@@ -200,6 +250,7 @@ export class Graph {
     const rounded = (values, by) => values.map((value) => Math.round(value * by) / by);
     return {
       pickNode: (id) => this.select({ node: id }),
+      menu: (id, x, y) => this.openMenu(id, x, y),
       pickEdge: (edge) => this.select({ edge }),
       background: () => this.state.select && this.select(null),
       hover: (kind, id, event) => {
@@ -221,7 +272,7 @@ export class Graph {
       },
       placed: (hiddenNames, scale) => {
         const { scene } = this.picture;
-        showLeftOut(this.stage.leftOut, scene.payload, hiddenNames, {
+        showLeftOut(this.stage.leftOut, scene.payload, hiddenNames, this, {
           amount: this.framing.more(scene.payload.nodes.length),
           show: (nodes) => this.#choices().nodes(nodes),
         });

@@ -7,9 +7,9 @@ const ROWS = 100;
 const TYPING_MS = 200;
 
 export class SidePanel {
-  /** @param page the view's context; @param select (id) => selects a function */
-  constructor(details, functions, page, select) {
-    Object.assign(this, { details, page, select });
+  /** @param page the view's context; @param actions what can be done with a function: {select(id), add(id), around(id), expand(id, kind)} */
+  constructor(details, functions, page, actions) {
+    Object.assign(this, { details, page, actions });
     this.table = new FunctionTable(functions, {
       search: (q) => {
         clearTimeout(this.typing);
@@ -17,7 +17,7 @@ export class SidePanel {
       },
       sort: (sort, order) => page.set({ sort, order, page: 1 }),
       page: (number) => page.set({ page: number }),
-      select,
+      select: actions.select,
     });
   }
 
@@ -45,7 +45,12 @@ export class SidePanel {
 
   async showSelection(payload, colours) {
     const selection = this.#selected();
-    const actions = { select: this.select, close: () => this.page.set({ select: "" }, { push: true }) };
+    const { page } = this;
+    const actions = {
+      ...this.actions,
+      close: () => page.set({ select: "" }, { push: true }),
+      page: page.has("function") && selection?.node !== undefined ? page.href("function", { select: String(selection.node) }) : null,
+    };
     this.colours = colours ?? this.colours ?? new Map();
     this.table.select(selection?.node, this.colours);
     if (!selection) {

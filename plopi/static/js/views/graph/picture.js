@@ -11,6 +11,8 @@ export class Picture {
     /** Whether functions were added since everything was laid out at once. */
     this.grown = false;
     this.stood = new Map();
+    /** Where every function of the drawing stands, by id. */
+    this.places = new Map();
   }
 
   clear() {
@@ -34,6 +36,7 @@ export class Picture {
     if (known.length) this.#keepBends(payload, known);
     else this.grown = false;
     this.#dropBends([...moved.keys()]);
+    this.places = places;
     this.stood = new Map([...(known.length ? this.stood : []), ...places]);
     this.scene = makeScene(payload, size, places);
     return true;
