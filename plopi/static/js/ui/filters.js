@@ -7,7 +7,7 @@ const PATTERNS = {
   hide: "without the functions",
 };
 export const MOST_PATTERNS = 8;
-const GROUPINGS = { function: "functions", module: "modules", package: "packages", line: "lines" };
+const GROUPINGS = { function: "by function", module: "by module", package: "by package", line: "by line" };
 const NO_STACKS = "A pstats dump holds no stacks: focus, ignore and hide cannot be told from it";
 
 export class FilterBar {
@@ -22,10 +22,9 @@ export class FilterBar {
     this.types = select("Sample type", "type");
     this.threads = select("Thread", "thread");
     this.grouping = select("Granularity", "by");
-    this.labels = [h("label", {}, "Show", this.types), h("label", {}, "Thread", this.threads), h("label", {}, "By", this.grouping)];
     this.add = h("button", { type: "button", title: "Focus, ignore or hide functions (f)", onclick: () => this.edit() }, "+ Filter");
     this.form = this.#form();
-    replace(choices, this.labels, this.add);
+    replace(choices, this.types, this.threads, this.grouping, this.add);
   }
 
   /**
@@ -37,11 +36,11 @@ export class FilterBar {
     const types = profile.sample_types.map((one) => [one.name, one.name]);
     const threads = profile.threads.map((thread) => [String(thread.id), thread.name || `thread ${thread.ident}`]);
     options(this.types, types, type);
-    options(this.threads, [["", "all"], ...threads], state.thread);
+    options(this.threads, [["", "all threads"], ...threads], state.thread);
     const stacks = profile.shape !== "calls";
     options(this.grouping, Object.entries(GROUPINGS).filter(([key]) => stacks || key !== "line"), state.by);
-    this.labels[0].hidden = types.length < 2;
-    this.labels[1].hidden = threads.length < 2;
+    this.types.hidden = types.length < 2;
+    this.threads.hidden = threads.length < 2;
     this.add.disabled = !stacks;
     this.add.setAttribute("title", stacks ? "Focus, ignore or hide functions (f)" : NO_STACKS);
     keepingFocus(this.chips, () => replace(this.chips, this.#chips(baseName, kept, own), this.editing ? this.form : null));

@@ -49,7 +49,7 @@ export class Controls {
     save.value = "";
     this.tidy = h(
       "button",
-      { type: "button", hidden: true, title: "Lay everything out anew, dragged functions too", onclick: actions.tidy },
+      { type: "button", "data-idle": true, title: "Lay everything out anew, dragged functions too", onclick: actions.tidy },
       "Tidy up",
     );
     this.panel = h(
@@ -78,7 +78,7 @@ export class Controls {
     this.range.value = String(amount);
     this.amount.textContent = String(amount);
     this.auto.setAttribute("aria-pressed", String(state.nodes === null));
-    this.tidy.hidden = !untidy;
+    this.tidy.toggleAttribute("data-idle", !untidy);
     this.panel.setAttribute("aria-expanded", String(state.panel === "open"));
   }
 }
