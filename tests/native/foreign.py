@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("threading", "asyncio", "signal", "gc", "generators", "subprocess", "multiprocessing_fork", "socket")
 EXPLAINED: dict[str, str] = {
-    r"test_signal\.ItimerTest\.test_itimer_real": "by wall time a thread that just began to wait is signalled: signal.pause() ends",
+    r"test_signal\.ItimerTest\.test_itimer_real": "a thread that just began to wait is signalled: signal.pause() ends",
 }
 """Patterns of tests whose outcome may differ while plopi samples, and why."""
 SLICE_SECONDS = 900
@@ -138,6 +138,7 @@ def compare(module: str, options: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", help=f"of CPython's suite (default: {' '.join(MODULES)})")
+    parser.add_argument("--without", default="VSOCK", help="tests left out: these hang in sandboxes by themselves (%(default)s)")
     parser.add_argument("--unittest", action="store_true", help="the names are those of any importable modules")
     parser.add_argument("--mode", default="both")
     parser.add_argument("--interval", type=float, default=0.001)
