@@ -13,7 +13,7 @@ export function makeNode(item, handlers) {
     halo: s("circle", { class: "focus-halo" }),
     ring: s("circle", { class: "ring", r: RING }),
     disc: s("circle", { class: "disc" }),
-    wedge: s("path", { class: "wedge" }),
+    native: s("path", { class: "native-part" }),
     before: s("circle", { class: "before" }),
     hatch: s("circle", { class: "hatch" }),
     hit: s("circle", { class: "hit" }),
@@ -58,7 +58,7 @@ export function drawNode({ group, parts }, item, payload, loop) {
   }
   parts.disc.setAttribute("r", r.toFixed(4));
   parts.hatch.setAttribute("r", node.kind === "gc" ? r.toFixed(2) : "0");
-  parts.wedge.setAttribute("d", node.native && node.kind === "python" ? wedge(x, y, r, node.native / node.self) : "");
+  parts.native.setAttribute("d", node.native && node.kind === "python" ? sector(x, y, r, node.native / node.self) : "");
   parts.before.setAttribute("r", payload.base && Math.abs(item.before - r) >= 1 ? item.before.toFixed(4) : "0");
   parts.halo.setAttribute("r", (Math.max(r, RING) + 4.5).toFixed(2));
   parts.hit.setAttribute("r", Math.max(r, 10).toFixed(2));
@@ -87,11 +87,12 @@ function changeOf({ self, cum, base_self: baseSelf, base_cum: baseCum, noise }, 
 }
 
 /** A sector of a circle, from the top clockwise: a part (0..1) of its area. */
-function wedge(x, y, r, part) {
-  const angle = 2 * Math.PI * Math.min(0.99999, Math.max(0, part));
-  if (!(angle > 0) || !(r > 0)) return "";
+function sector(x, y, r, part) {
+  if (!(part > 0) || !(r > 0)) return "";
   const at = (turn) => `${(x + Math.sin(turn) * r).toFixed(2)} ${(y - Math.cos(turn) * r).toFixed(2)}`;
-  return `M${x.toFixed(2)} ${y.toFixed(2)}L${at(0)}A${r.toFixed(3)} ${r.toFixed(3)} 0 ${angle > Math.PI ? 1 : 0} 1 ${at(angle)}Z`;
+  const arc = (to, large) => `A${r.toFixed(3)} ${r.toFixed(3)} 0 ${large} 1 ${at(to)}`;
+  if (part > 0.995) return `M${at(0)}${arc(Math.PI, 0)}${arc(0, 0)}Z`;
+  return `M${x.toFixed(2)} ${y.toFixed(2)}L${at(0)}${arc(2 * Math.PI * part, part > 0.5 ? 1 : 0)}Z`;
 }
 
 /** What `<gc>` is filled with. */
