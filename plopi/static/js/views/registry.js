@@ -29,8 +29,9 @@ import { FLAME } from "./flame/index.js";
 import { FUNCTION } from "./function/index.js";
 import { GRAPH } from "./graph/index.js";
 import { TABLE_VIEW } from "./table/index.js";
+import { TIMELINE } from "./timeline/strip.js";
 
 export const VIEWS = [GRAPH, FLAME, FUNCTION, TABLE_VIEW];
 
 /** What stands above every view, as a view without tab and address: {mount(context) -> {show(profile, payload), destroy()}}. */
-export const STRIPS = [];
+export const STRIPS = [TIMELINE];
