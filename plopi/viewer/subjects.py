@@ -132,7 +132,7 @@ class Subjects:
             return index(merge(subject.profiles, subject.names, before.profile if before else None))
         plain = self.index(subject)
         view.refuse_unanswerable(lens, plain.profile)
-        return through(plain, lens)
+        return through(plain, lens, before)
 
     def _place(self, key: Hashable) -> _Derived:
         with self._lock:

@@ -54,21 +54,25 @@ class Growing(Index):
         return united([self._edges_before, self.segments[-1].index.structure], functions)
 
     def numbers(self, selection: Selection) -> Numbers:
-        structure = self.structure
-        found = [segment.index.weighed(selection).numbers for segment in self.segments]
-        edge = np.zeros(len(structure.caller), dtype=np.int64)
-        for numbers in found:
-            edge[_places(numbers.structure, structure)] += numbers.edge
-        ticks = [numbers.samples for numbers in found if numbers.samples is not None]
-        return Numbers(
-            structure,
-            total=sum(numbers.total for numbers in found),
-            samples=sum(ticks) if ticks else None,
-            self=_sum([numbers.self for numbers in found], structure.functions),
-            cum=_sum([numbers.cum for numbers in found], structure.functions),
-            edge=edge,
-            parts=tuple(part for numbers in found for part in numbers.parts),
-        )
+        return numbers_over([segment.index for segment in self.segments], self.structure, selection)
+
+
+def numbers_over(parts: Sequence[Index], structure: Structure, selection: Selection) -> Numbers:
+    """The sums over disjoint samples; ``structure`` has the edges of all."""
+    found = [part.weighed(selection).numbers for part in parts]
+    edge = np.zeros(len(structure.caller), dtype=np.int64)
+    for numbers in found:
+        edge[_places(numbers.structure, structure)] += numbers.edge
+    ticks = [numbers.samples for numbers in found if numbers.samples is not None]
+    return Numbers(
+        structure,
+        total=sum(numbers.total for numbers in found),
+        samples=sum(ticks) if ticks else None,
+        self=_sum([numbers.self for numbers in found], structure.functions),
+        cum=_sum([numbers.cum for numbers in found], structure.functions),
+        edge=edge,
+        parts=tuple(part for numbers in found for part in numbers.parts),
+    )
 
 
 def grown(before: Index, profile: Profile) -> Index:

@@ -23,6 +23,12 @@ def by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask], hi
     """Keep and cut by functions: each mask says of every function whether a pattern matches it."""
     if not (focus or ignore or hide):
         return profile
+    profile = with_samples(profile, np.flatnonzero(kept_by_stack(profile, focus, ignore)))
+    return hidden(profile, _any(hide)) if hide else profile
+
+
+def kept_by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask]) -> Mask:
+    """By sample: whether its stack is kept."""
     parent = column(profile.stacks.parent)
     function = column(profile.locations.function)[column(profile.stacks.location)]
     kept = np.ones(len(parent), dtype=np.bool_)
@@ -30,10 +36,7 @@ def by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask], hi
         kept &= anywhere(parent, mask[function])
     if ignore:
         kept &= ~anywhere(parent, _any(ignore)[function])
-    stack = column(profile.samples.stack)
-    rooted = np.flatnonzero(stack >= 0)
-    profile = with_samples(profile, rooted[kept[stack[rooted]]])
-    return hidden(profile, _any(hide)) if hide else profile
+    return _rows_of(column(profile.samples.stack), kept)
 
 
 def hidden(profile: Profile, functions: Mask) -> Profile:
@@ -51,7 +54,12 @@ def hidden(profile: Profile, functions: Mask) -> Profile:
 
 def within(profile: Profile, time: tuple[int, int]) -> Profile:
     """Samples of the windows that overlap ``time``, nanoseconds after the start from and to; those without a window go."""
-    return with_samples(profile, np.flatnonzero(_rows_of(column(profile.samples.window), windows_within(profile, time))))
+    return with_samples(profile, np.flatnonzero(kept_by_time(profile, time)))
+
+
+def kept_by_time(profile: Profile, time: tuple[int, int]) -> Mask:
+    """By sample: whether its window overlaps ``time``."""
+    return _rows_of(column(profile.samples.window), windows_within(profile, time))
 
 
 def windows_within(profile: Profile, time: tuple[int, int]) -> Mask:

@@ -29,3 +29,8 @@ class Lens:
     def groups(self) -> bool:
         """Whether a function is something else than in the profile."""
         return bool(self.collapse) or self.by != "function"
+
+    @property
+    def only_drops(self) -> bool:
+        """Whether samples go and nothing else changes."""
+        return not self.groups and not self.hide
