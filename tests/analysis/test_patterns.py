@@ -37,6 +37,8 @@ def test_a_glob_fits_the_whole_name_in_any_case() -> None:
     assert fitting(NAMES, "gr??e") == ["größe"]
     assert fitting(NAMES, "*?*") == [name for name in NAMES if name]
     assert fitting(NAMES, "**") == NAMES
+    assert fitting(["", "a", "ab", "abc"], "**?") == ["a", "ab", "abc"]
+    assert fitting(["", "a", "ab", "abc"], "*?*?") == ["ab", "abc"]
 
 
 @given(st.lists(letters, max_size=6), st.text(alphabet="abé.*?", min_size=1, max_size=6).filter(lambda q: "*" in q or "?" in q))

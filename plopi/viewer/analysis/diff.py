@@ -254,7 +254,7 @@ def _packages(whole: Joined, sides: Sequence[Index]) -> Packages:
     subject, base = (side.packages for side in sides)
     file_row[whole.functions[1]] = base.file_row + len(subject.origins)
     file_row[whole.functions[0]] = subject.file_row
-    return Packages((*subject.origins, *base.origins), file_row, (*subject.modules, *base.modules))
+    return Packages((*subject.origins, *base.origins), file_row, lambda: (*subject.modules, *base.modules))
 
 
 def _bounds(whole: Joined, sides: Sequence[Index]) -> Mask | None:

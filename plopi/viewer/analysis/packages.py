@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,8 +49,12 @@ class Packages:
 
     origins: tuple[Origin, ...]
     file_row: Ints
-    modules: tuple[str, ...] = ()
-    """Dotted names of modules, by file row too: ``flask.json.provider`` of ``.../site-packages/flask/json/provider.py``."""
+    name_modules: Callable[[], Sequence[str]] = tuple
+
+    @cached_property
+    def modules(self) -> tuple[str, ...]:
+        """Dotted names of modules, by file row too: ``flask.json.provider`` of ``.../site-packages/flask/json/provider.py``."""
+        return tuple(self.name_modules())
 
     @cached_property
     def packages(self) -> tuple[str, ...]:
@@ -83,7 +87,7 @@ def packages(profile: Profile) -> Packages:
     file_row = (np.cumsum(used, dtype=np.int64) - 1)[file]
     texts = [profile.strings[file] for file in np.flatnonzero(used).tolist()]
     found = origins(texts)
-    dotted = module_names(texts)
+    special: list[str] = []
     if "" in texts:
         names = np.asarray(profile.functions.name)
         fileless = np.flatnonzero(file_row == texts.index(""))
@@ -91,8 +95,8 @@ def packages(profile: Profile) -> Packages:
             if group := SPECIAL.get(profile.strings[name]):
                 file_row[fileless[names[fileless] == name]] = len(found)
                 found.append(Origin(group))
-                dotted.append(group)
-    return Packages(tuple(found), file_row, tuple(dotted))
+                special.append(group)
+    return Packages(tuple(found), file_row, lambda: [*module_names(texts), *special])
 
 
 def origins(files: Sequence[str]) -> list[Origin]:

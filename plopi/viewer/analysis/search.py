@@ -84,9 +84,9 @@ class Lines:
     def fitting(self, glob: str) -> Mask:
         """Which strings a glob fits as a whole. Between stars the first fit is as good as any, so each piece is one pass."""
         first, *others = _pieces(glob)
-        row = np.arange(len(self.end))
-        reached = self._after(first, self.start)
-        fits = (reached >= 0) if others else (reached == self.end)
+        row = self._beginning(first)
+        reached = self._after(first, self.start[row])
+        fits = (reached >= 0) if others else (reached == self.end[row])
         row, reached = row[fits], reached[fits]
         for number, piece in enumerate(others, 1):
             if not piece:
@@ -106,6 +106,13 @@ class Lines:
         fitting = np.zeros(len(self.end), dtype=np.bool_)
         fitting[row] = True
         return fitting
+
+    def _beginning(self, piece: Sequence[bytes]) -> Ints:
+        """Strings that may begin with a piece: those before which a newline and its text stand, or else all."""
+        if not piece or piece[0] == b"?":
+            return np.arange(len(self.end))
+        at = self.occurrences(b"\n" + piece[0]) + 1
+        return np.searchsorted(self.end, np.append(0, at) if self.blob.startswith(piece[0]) else at)
 
     def _after(self, piece: Sequence[bytes], at: Ints) -> Ints:
         """Where a piece that begins at each place ends; -1 where it does not fit there."""
@@ -128,7 +135,8 @@ def _pieces(glob: str) -> list[list[bytes]]:
     for part in glob.split("*"):
         tokens = [token.encode("utf-8", "surrogatepass") for token in re.split(r"(\?)", part) if token]
         while pieces and tokens and tokens[0] == b"?":
-            pieces[-1].append(tokens.pop(0))
+            before = next((piece for piece in reversed(pieces) if piece), pieces[0])
+            before.append(tokens.pop(0))
         pieces.append(tokens)
     return pieces
 
