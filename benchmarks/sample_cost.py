@@ -2,11 +2,9 @@
 
     benchmarks/run sample_cost [--depth 10 --depth 50 ...] [--seconds 6] [--interval 0.004]
 
-A program of DEPTH distinct functions does work that fills the caches, while ticks of ITIMER_PROF arrive. Plop's collector
-and plopi's
-take turns every half second, first one, then the other; each run of the handler is timed from outside. The figure is the
-median, and
-the ratio that of the medians; the lower quartile stands beside it, because it suffers least from other programs on the machine.
+A program of DEPTH distinct functions does work that fills the caches, while ticks of ITIMER_PROF arrive. Plop's collector and
+plopi's take turns every half second, first one, then the other; each run of the handler is timed from outside. The figure is
+the median, and the ratio that of the medians; the lower quartile stands beside it, because it suffers least from other programs.
 """
 
 from __future__ import annotations

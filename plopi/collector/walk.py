@@ -1,8 +1,7 @@
 """Walking the stacks: the signal handler, and what the helper thread does in its stead.
 
-``on_tick`` is installed for good as the handler of a CPU timer's signal and does nothing while no sampler is at work. It
-runs between
-two bytecodes of the application, so it
+``on_tick`` is installed for good as the handler of a CPU timer's signal and does nothing while no sampler is at work. It runs
+between two bytecodes of the application, so it
 
 * calls no Python function: at the recursion limit of the application a call would raise RecursionError there;
 * takes no lock and does no I/O;
@@ -10,12 +9,10 @@ two bytecodes of the application, so it
 * keeps no frame and no local variable alive beyond its end.
 
 **Weights.** A handler runs late where C code does not look for signals: all ticks of a long call are handled as one, at its end.
-Each tick stands for one interval of CPU time, and ticks that were pending all fell into the stretch that is seen now. How
-many they
-were follows from the CPU clocks: time since the last sample is added up in ``credit``, and whole intervals are taken from
-it, at least
-one as a tick has arrived. Counting the time since the last sample itself would give the time *before* the first pending tick
-to the wrong place: a short call just before a long one would hardly ever be seen.
+Each tick stands for one interval of CPU time, and ticks that were pending all fell into the stretch that is seen now. How many
+they were follows from the CPU clocks: time since the last sample is added up in ``credit``, and whole intervals are taken from
+it, at least one as a tick has arrived. Counting the time since the last sample itself would give the time *before* the first
+pending tick to the wrong place: a short call just before a long one would hardly ever be seen.
 
 That holds for the main thread alone. Where other threads worked too, ticks that waited may have fallen into any of them, and
 each thread counts for what its own CPU clock says.
