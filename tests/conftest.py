@@ -8,6 +8,12 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+"""No property fails because a machine is slow; CI tries the same examples each time, everybody else others."""
 
 MUST_RUN_IN_CI = ("tests/browser",)
 """Folders whose tests may be skipped on a developer's machine (no browser), never in CI."""

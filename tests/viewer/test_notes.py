@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from serving import eventually, pprof, put, viewer
 
@@ -85,7 +85,6 @@ atoms: Any = st.none() | st.booleans() | st.floats() | st.integers() | texts
 json_like: Any = atoms | st.lists(atoms | st.dictionaries(st.sampled_from(("name", "path", "x")), atoms, max_size=3), max_size=4)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({}, optional={"v": json_like, "tags": json_like, "notes": json_like, "views": json_like}))
 def test_anything_sent_is_taken_or_refused(content: Any) -> None:
     try:
