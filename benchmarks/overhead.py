@@ -150,6 +150,7 @@ MAKERS: dict[str, Callable[[float], Switch]] = {
     "plopi (python, cpu)": Plopi,
     "plopi (python, wall)": lambda rate: Plopi(rate, mode="wall"),
     "plopi (native, cpu)": lambda rate: Plopi(rate, engine="native"),
+    "plopi (native, wall)": lambda rate: Plopi(rate, engine="native", mode="wall"),
     "Plop": Plop,
     "pyinstrument": Pyinstrument,
     "cProfile": CProfile,
