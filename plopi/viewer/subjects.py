@@ -59,8 +59,10 @@ class Subject:
         return "+".join(revision_of(parsed.key) for parsed in self.parsed)
 
 
-async def load(store: Store, ids: view.Subject, patience: float) -> Subject:
-    """All members, read side by side. LookupError: there is no such one; Unreadable, Pending: which is broken or not read yet."""
+async def load(store: Store, ids: view.Subject, patience: float, by_name: bool = False) -> Subject:
+    """All members, read side by side. LookupError: there is no such one; Unreadable, Pending: which is broken or not read yet;
+    it is named where there are several, and ``by_name`` always."""
+    named = by_name or len(ids) > 1
     found = await asyncio.gather(*(store.load(each, patience) for each in ids), return_exceptions=True)
     names = [entry.name if (entry := store.get(each)) else each for each in ids]
     parsed: list[Parsed] = []
@@ -69,8 +71,8 @@ async def load(store: Store, ids: view.Subject, patience: float) -> Subject:
         if isinstance(outcome, Parsed):
             parsed.append(outcome)
         elif isinstance(outcome, Pending):
-            pending = pending or (MemberPending(outcome, name) if len(ids) > 1 else outcome)
-        elif isinstance(outcome, Unreadable) and len(ids) > 1:
+            pending = pending or (MemberPending(outcome, name) if named else outcome)
+        elif isinstance(outcome, Unreadable) and named:
             raise Unreadable(f"{name}: {outcome}", outcome.lasting) from None
         elif isinstance(outcome, LookupError):
             raise LookupError(each) from None

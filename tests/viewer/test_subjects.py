@@ -101,6 +101,7 @@ def test_the_etag_is_that_of_all_that_is_looked_at(client: Client) -> None:
         ("one dump", "table", 409, "totals of calls"),
         ("one broken", "table", 422, "broken"),
         ("one", "table?base=dump", 409, "totals of calls"),
+        ("one", "table?base=broken", 422, "broken"),
         ("dump", "table?focus=main", 409, "no samples"),
         ("dump", "table?by=line", 409, "by=line"),
         ("dump", "graph?thread=0", 409, "no threads"),
@@ -116,6 +117,7 @@ def test_the_etag_is_that_of_all_that_is_looked_at(client: Client) -> None:
 )
 def test_what_cannot_be_shown_is_said_with_the_remedy(client: Client, subject: str, view: str, status: int, words: str) -> None:
     files = {"one": "one.pb.gz", "dump": "dump.pstats", "broken": "broken.pb.gz"}
-    view = view.replace("base=dump", f"base={ids(client, 'dump.pstats')}")
+    for name in ("dump", "broken"):
+        view = view.replace(f"base={name}", f"base={ids(client, files[name])}")
     answer = client.view(ids(client, *(files[name] for name in subject.split())), view)
     assert (answer.status, words in answer.message) == (status, True), answer.message

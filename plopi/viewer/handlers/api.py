@@ -74,11 +74,11 @@ class Profiles(Api):
 class SubjectApi(Api):
     """What is about one profile or several merged."""
 
-    async def load(self, ids: tuple[str, ...]) -> Subject:
+    async def load(self, ids: tuple[str, ...], by_name: bool = False) -> Subject:
         for each in ids:
             self.entry(each)
         try:
-            return await load(self.services.store, ids, PATIENCE)
+            return await load(self.services.store, ids, PATIENCE, by_name)
         except LookupError as error:
             self.entry(str(error.args[0]))
             raise
@@ -116,7 +116,7 @@ class ViewHandler(SubjectApi):
         arguments, ids = self.all_arguments(), subject_of(subject_text)
         lens, against = self.lens(), base_of(arguments)
         subject = await self.load(ids)
-        base = await self.load(against.subject) if against else None
+        base = await self.load(against.subject, by_name=True) if against else None
         revisions = subject.revision if base is None else f"{subject.revision}-{base.revision}"
         if self.unchanged(etag_of(revisions, plopi.__version__)):
             return
