@@ -3,6 +3,8 @@ import { CHANGE_STEPS, share, weight } from "../format.js";
 import { h, replace, s } from "./dom.js";
 
 const STEPS = [1, 2, 5];
+/** So many colours stand before what else is marked; where the strip is too short for all, small groups are what is not seen. */
+const FIRST = 5;
 /** 0.1 % of a total must not come out as less than that. */
 const EXACTLY = 1 + 1e-9;
 /** Groups whose names ask for a word more. */
@@ -31,7 +33,9 @@ export function drawLegend(places, payload, scales) {
     return;
   }
   const { total, type } = payload;
-  replace(places.groups, payload.base ? changes(payload) : colours(payload), marks(payload));
+  const all = payload.base ? changes(payload) : colours(payload);
+  const first = payload.base ? all.length : FIRST;
+  replace(places.groups, all.slice(0, first), marks(payload), all.slice(first));
   replace(places.scales, circleScale(scales, total, type), arrowScale(scales, total, type));
 }
 

@@ -64,8 +64,8 @@ export class Controls {
       this.auto,
       this.hot,
       h("button", { type: "button", title: "The whole picture (0, or double click)", onclick: actions.fit }, "Fit"),
-      this.tidy,
       save,
+      this.tidy,
       h("span", { class: "gap" }),
       this.panel,
     );
