@@ -38,6 +38,17 @@ def test_two_picked_profiles_are_compared(viewer: Viewer, opened: Opener) -> Non
     assert back.endswith(f"/p/{base}/graph?base={subject}")
 
 
+def test_several_picked_profiles_are_seen_as_one(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.url)
+    pick(page, "example-program.folded", "example-program.plop")
+    page.click(".picks a.merge")
+    page.wait_for_selector("#graph .node")
+    assert "+" in page.url.split("/p/")[1]
+    page.go_back()
+    page.wait_for_selector("table.profiles")
+    assert page.locator(".picks").is_hidden()
+
+
 def test_picked_profiles_are_tagged_and_the_list_shows_one_tag(viewer: Viewer, opened: Opener) -> None:
     page = opened(viewer.url)
     pick(page, "example-program.folded", "example-program.plop")

@@ -73,10 +73,21 @@ def test_a_shared_page_fetches_nothing_and_holds_the_view(client: Client) -> Non
 
 
 def test_a_redacted_page_holds_no_name_of_the_program(client: Client) -> None:
-    page = client.ask(f"{where(client)}/share?view=graph&redact=1").body.decode()
+    page = client.ask(f"{where(client)}/share?view=graph&redact=1&focus=parse&nodes=9&q=read").body.decode()
     held = re.search(r'id="plopi-offline">(.*?)</script>', page, re.S)[1]  # type: ignore[index]
+    assert json.loads(held)["address"] == "/p/saved/graph?nodes=9"
     for text in ("parse", "secret.py", "app.py", "box", "a.pb.gz"):
         assert text not in held, text
+
+
+def test_a_comparison_is_shared_with_both_sides(client: Client) -> None:
+    one, other = (where(client, name) for name in ("a.pb.gz", "evil.pb.gz"))
+    base = other.rpartition("/")[2]
+    page = client.ask(f"{one}/share?view=graph&base={base}").body.decode()
+    held = json.loads(re.search(r'id="plopi-offline">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    graph = next(answer["body"] for answer in held["answers"] if answer["path"].endswith("/graph"))
+    assert graph["base"]["samples"] == 1
+    assert client.ask(f"{one}/share?view=graph&redact=1&base={base}").status == 400
 
 
 def test_names_cannot_end_the_page_that_holds_them(client: Client) -> None:

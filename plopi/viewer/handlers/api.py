@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import plopi
@@ -106,6 +106,15 @@ class ProfileDetail(SubjectApi):
     head = get
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A subject, the revisions of all that has a part in what is seen of it, and how to get at that (in a thread)."""
+
+    subject: Subject
+    revisions: str
+    index: Callable[[], Index]
+
+
 class ViewHandler(SubjectApi):
     """A view of a subject: one parsed profile, or several merged. ``make`` says which; it runs in a thread."""
 
@@ -113,25 +122,28 @@ class ViewHandler(SubjectApi):
         raise NotImplementedError
 
     async def get(self, subject_text: str, *path: str) -> None:
-        arguments, ids = self.all_arguments(), subject_of(subject_text)
-        lens, against = self.lens(), base_of(arguments)
-        subject = await self.load(ids)
-        base = await self.load(against.subject, by_name=True) if against else None
-        revisions = subject.revision if base is None else f"{subject.revision}-{base.revision}"
-        if self.unchanged(etag_of(revisions, plopi.__version__)):
+        seen = await self.look(subject_text)
+        if self.unchanged(etag_of(seen.revisions, plopi.__version__)):
             return
 
         def make() -> Mapping[str, Any]:
-            if against is None or base is None:
-                about = self.services.subjects.index(subject, lens)
-            else:
-                about = self.services.subjects.compare(subject, lens, base, against)
+            about = seen.index()
             try:
-                return self.make(about, View.parse(arguments, about.profile), subject.revision, *path)
+                return self.make(about, View.parse(self.all_arguments(), about.profile), seen.subject.revision, *path)
             except payloads.NoSuchFunction as error:
                 raise Refused(404, str(error)) from None
 
         await self.answer(make)
+
+    async def look(self, subject_text: str) -> Seen:
+        """What the request asks to look at, once all of it has been read."""
+        ids, lens, against = subject_of(subject_text), self.lens(), base_of(self.all_arguments())
+        subject, subjects = await self.load(ids), self.services.subjects
+        if against is None:
+            return Seen(subject, subject.revision, lambda: subjects.index(subject, lens))
+        base = await self.load(against.subject, by_name=True)
+        revisions = f"{subject.revision}-{base.revision}"
+        return Seen(subject, revisions, lambda: subjects.compare(subject, lens, base, against))
 
     def lens(self) -> Lens:
         """What the view is seen through."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
@@ -26,12 +27,14 @@ from plopi.viewer.listing import detail
 from plopi.viewer.payloads.flame import Asked
 from plopi.viewer.share import bundle
 from plopi.viewer.subjects import Subject
-from plopi.viewer.view import MOST_PER, View, lens_of, subject_of
+from plopi.viewer.view import MOST_PER, View
 
 EXPORTS = (*formats.FORMATS, "csv")
 SHARED_VIEWS = ("graph", "flame", "function", "table")
 MOST_DETAILS = 120
 """Functions whose own numbers go along with a shared view: those drawn, else the heaviest."""
+TELLS_NO_NAME = ("type", "thread", "time", "nodes", "layout", "size", "view", "moved", "inverted", "sort", "order", "by", "scale")
+"""Arguments of a page that a redacted one keeps."""
 _TABLE = ("name", "file", "line", "self", "cum", "calls", "primitive")
 
 
@@ -43,12 +46,11 @@ class Saving(ViewHandler):
         raise NotImplementedError
 
     async def get(self, subject_text: str, *path: str) -> None:
-        lens, ids = lens_of(self.all_arguments()), subject_of(subject_text)
-        subject = await self.load(ids)
+        seen = await self.look(subject_text)
         body, kind, end = await asyncio.get_running_loop().run_in_executor(
-            self.services.threads, lambda: self.made(self.services.subjects.index(subject, lens), subject)
+            self.services.threads, lambda: self.made(seen.index(), seen.subject)
         )
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "+".join(subject.names))[:100].strip(".-") or "profile"
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "+".join(seen.subject.names))[:100].strip(".-") or "profile"
         self.set_header("Content-Type", kind)
         self.set_header("Content-Disposition", f'attachment; filename="{stem}{end}"')
         self.finish(body)
@@ -77,26 +79,30 @@ class Share(Saving):
         given = Given(self.all_arguments())
         shown, hides = given.one_of("view", SHARED_VIEWS, "graph"), given.one_of("redact", ("0", "1"), "0") == "1"
         view = View.parse(self.all_arguments(), about.profile)
-        if view.base is not None:
-            raise UsageError("A diff cannot be shared as a file yet: share each side, or send the address.")
+        if hides and view.base is not None:
+            raise UsageError("Names cannot be taken out of a comparison: share each side by itself without names.")
         about = index(redacted(about.profile)) if hides else about
         answers = [self._detail(about, subject, hides), *_answers(about, view, Asked.parse(self.all_arguments()))]
         name = "shared profile" if hides else str(answers[0]["body"]["name"])
-        content = {"address": self._address(shown), "name": name, "answers": answers}
+        content = {"address": self._address(shown, hides), "name": name, "answers": answers}
         return bundle(STATIC, "profile.html", content, f"{name} · plopi"), "text/html; charset=utf-8", ".html"
 
-    def _address(self, shown: str) -> str:
-        """Where the page is to think that it is: its subject is "saved"."""
-        query = re.sub(r"(?:^|&)(?:view|redact)=[^&]*", "", self.request.query).lstrip("&")
-        return f"/p/saved/{shown}" + (f"?{query}" if query else "")
+    def _address(self, shown: str, hides: bool) -> str:
+        """Where the page is to think that it is: its subject is "saved". Patterns hold names."""
+        given = [
+            (name, value)
+            for name, value in parse_qsl(self.request.query)
+            if name not in ("view", "redact") and (not hides or name in TELLS_NO_NAME)
+        ]
+        return f"/p/saved/{shown}" + (f"?{urlencode(given)}" if given else "")
 
     def _detail(self, about: Index, subject: Subject, hides: bool) -> dict[str, Any]:
-        store = self.services.store
-        entry = self.entry(subject.ids[0])
-        body = {**detail(entry, store.now_ns(), None), "status": "finished", "alive": None}
-        body["name"] = "+".join(subject.names)
+        rows = [detail(self.entry(each), self.services.store.now_ns(), None) for each in subject.ids]
+        whole = self.services.subjects.index(subject).profile
+        body = dict(rows[0]) if len(rows) == 1 else payloads.merged(subject.profiles, whole, rows, subject.revision)
+        body.update(status="finished", alive=None)
         if hides:
-            body.update(name="shared profile", file="", host="", pid=None, command="", python="", notes=[], tags=[])
+            body.update(name="shared profile", file="", host="", pid=None, command="", python="", notes=[], tags=[], members=[])
             body["threads"] = payloads.details(about.profile)["threads"]
         return _answer("", {}, body)
 

@@ -36,9 +36,8 @@ export function shareDialog(address, saved, view) {
       told,
     ),
     h("h3", {}, "One file that works offline"),
-    view.compared
-      ? h("p", { class: "muted" }, "A comparison cannot be saved as a page: send its address, or save each side.")
-      : [h("p", {}, page), h("label", {}, redact, " without names, files, command and host")],
+    h("p", {}, page),
+    view.compared ? null : h("label", {}, redact, " without names, files, command and host"),
     h("h3", {}, "The profile as it is filtered now"),
     h(
       "ul",
