@@ -225,7 +225,7 @@ def test_native_code_is_marked_and_python_is_not(native: Built) -> None:
             for i in range(10_000): named(i, c=4)
         def work():
             for function, *args in [(hashes,), (sorts,), (searches,), (loops,), (fib, 18), (calls,)]:
-                end = time.thread_time() + 0.4
+                end = time.thread_time() + 0.6
                 while time.thread_time() < end: function(*args)
         profile = profiled(work).snapshot()
         print(json.dumps([shares(profile), shares(profile, "native"), [t.name for t in profile.sample_types]]))
@@ -234,9 +234,9 @@ def test_native_code_is_marked_and_python_is_not(native: Built) -> None:
     cpu, marked, types = found
     assert types == ["samples", "cpu", "native"]
     for name in ("hashes", "sorts", "searches"):
-        assert marked[name] > 0.8 * cpu[name], found
+        assert marked[name] > 0.6 * cpu[name], found
     for name in ("loops", "fib", "calls", "named"):
-        assert marked.get(name, 0) <= 0.25 * cpu.get(name, 0) + 0.05, found
+        assert marked.get(name, 0) <= 0.4 * cpu.get(name, 0) + 0.1, found
 
 
 def test_by_wall_time_native_code_is_not_marked(native: Built) -> None:
