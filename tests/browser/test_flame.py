@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer
+from conftest import Growing, Opener, Viewer, put
 
 RECORD = """
 window.drawn = {boxes: [], texts: []};
@@ -198,3 +198,21 @@ def test_a_growing_recording_is_followed_without_losing_the_place(viewer: Viewer
     growing.add(("main;another", 1000))
     page.wait_for_function("() => document.getElementById('flame-node').textContent.startsWith('work: 30%')")
     assert len(answer(page, viewer, growing.name)["nodes"]["function"]) == len(inner) + 1
+
+
+def test_a_comparison_colours_what_changed_and_only_that(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    same = viewer.id_of(page, SERVER)
+    page.close()
+    page = flame(viewer, opened, query=f"?base={same}")
+    assert len(set(page.evaluate("drawn.boxes.map(box => box.fill)"))) == 1
+    before = viewer.datadir / "before.folded"
+    put(before, b"main;work 50\nmain;load 50\n")
+    put(viewer.datadir / "after.folded", b"main;work 90\nmain;load 10\n")
+    page = flame(viewer, opened, "after.folded", f"?base={viewer.id_of(page, 'before.folded')}")
+    fills = {(box["x"], box["y"]): box["fill"] for box in page.evaluate("drawn.boxes")}
+    assert len(fills) == len(set(fills.values())) == 3  # main as before, load less, work more
+    for text in page.evaluate("drawn.texts"):
+        assert all(contrast(text["ink"], fill) >= 4.5 for fill in fills.values())
+    before.unlink()
+    (viewer.datadir / "after.folded").unlink()

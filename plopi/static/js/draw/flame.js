@@ -1,8 +1,11 @@
 /** Boxes on a canvas: draws a view of a layout, sharp at any density of pixels, and moves from one view to another. */
-import { betweenViews, eachBox, fitText, PADDING } from "../layout/flame.js";
+import { betweenViews, eachBox, fitText, LEAST, LEAST_MOVING, PADDING } from "../layout/flame.js";
 import { reducedMotion, tween } from "./tween.js";
 
 const MOVE_MS = 320;
+const REST_MS = 90;
+/** Boxes of a moving picture: where there are more, the next frame has only wider ones, so that it moves smoothly. */
+const MOST_MOVING = 2500;
 const FONT = 12;
 /** From this width on a box is told from its neighbour by a gap of a pixel. */
 const GAP_FROM = 3;
@@ -48,6 +51,17 @@ export class FlameDrawing {
     this.later();
   }
 
+  /** As `set`, while somebody moves it: the finest boxes come when it stands still. */
+  drag(view) {
+    this.moving = true;
+    this.set(view);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.moving = false;
+      this.later();
+    }, REST_MS);
+  }
+
   mark(changes) {
     Object.assign(this.marks, changes);
     this.later();
@@ -66,12 +80,14 @@ export class FlameDrawing {
         MOVE_MS,
         (part) => {
           this.view = betweenViews(from, to, part);
+          this.moving = part < 1;
           this.draw();
         },
         resolve,
       );
       this.stop = () => {
         stop();
+        this.moving = false;
         resolve();
       };
     });
@@ -86,6 +102,7 @@ export class FlameDrawing {
 
   destroy() {
     this.stop?.();
+    clearTimeout(this.resting);
     cancelAnimationFrame(this.frame);
   }
 
@@ -104,7 +121,9 @@ export class FlameDrawing {
     context.fillRect(0, 0, size.width, size.height);
     const labelled = [];
     let fill = -1;
-    eachBox(picture.layout, view, size, (row, x, y, width) => {
+    let painted = 0;
+    const paint = (row, x, y, width) => {
+      painted += 1;
       const wanted = picture.fill(row);
       if (wanted !== fill) {
         fill = wanted;
@@ -112,7 +131,10 @@ export class FlameDrawing {
       }
       context.fillRect(x, y, width >= GAP_FROM ? width - 1 : width, size.row - 1);
       if (width >= 22 || HATCHED[picture.kind(row)]) labelled.push([row, x, y, width]);
-    });
+    };
+    this.coarse = this.moving ? Math.max(this.coarse ?? 0, LEAST_MOVING) : LEAST;
+    eachBox(picture.layout, view, size, paint, this.coarse);
+    if (this.moving && painted > MOST_MOVING) this.coarse *= 1.4;
     this.#hatch(labelled, colours);
     this.#label(labelled, colours);
     this.#outline(this.marks.hovered, colours.ink, 1);

@@ -4,8 +4,9 @@
  * {left, right} as parts of the whole and {top}, the first level.
  */
 
-/** The least a box is drawn with, pixels; narrower ones are left out. */
+/** The least a box is drawn with, pixels; narrower ones are left out. In a moving picture nobody can tell such ones apart. */
 export const LEAST = 0.5;
+export const LEAST_MOVING = 1.6;
 /** Text of a box: its distance from the edges, and the narrowest room in which it can tell anything. */
 export const PADDING = 4;
 export const NARROWEST_TEXT = 24;
@@ -120,7 +121,7 @@ export function placeAmong(layout, row) {
  * What is seen of a view, level by level: calls `box(row, x, y, width)` in pixels, whole boxes, those reaching beyond the edges too.
  * @param size {width, height, row: height of a level}
  */
-export function eachBox(layout, view, size, box) {
+export function eachBox(layout, view, size, box, least = LEAST) {
   const scale = size.width / (view.right - view.left);
   const last = Math.min(layout.levels, Math.ceil(view.top + size.height / size.row));
   for (let level = Math.max(0, Math.floor(view.top)); level < last; level += 1) {
@@ -128,7 +129,7 @@ export function eachBox(layout, view, size, box) {
     const [from, to] = rowsWithin(layout, level, view.left, view.right);
     for (let row = from; row < to; row += 1) {
       const width = layout.width[row] * scale;
-      if (width >= LEAST) box(row, (layout.x[row] - view.left) * scale, y, width);
+      if (width >= least) box(row, (layout.x[row] - view.left) * scale, y, width);
     }
   }
 }

@@ -1,11 +1,12 @@
 /** What boxes are filled with: tints of the groups' colours, on which text can be read, and in a diff shades from less to more. */
 import { colourClass } from "../../draw/nodes.js";
+import { changeClass } from "../../format.js";
 
 const GROUPS = ["g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "gx"];
 /** So that neighbours of one group are told apart: by function, always the same. */
 const SHADES = [0.4, 0.33, 0.46];
-const STEPS = 5;
 const FADED = GROUPS.length * SHADES.length;
+const CHANGES = ["c0", "less1", "less2", "less3", "more1", "more2", "more3"];
 const DIFF = FADED + 1;
 
 /** @returns (row) => place among the palette's fills */
@@ -18,13 +19,8 @@ export function fillOf(payload, nodes) {
     return group.get(id) * SHADES.length + ((id * 2654435761) >>> 4) % SHADES.length;
   };
   if (nodes.match) return (row) => (nodes.match[row] ? plain(row) : FADED);
-  return nodes.base ? (row) => DIFF + STEPS + shade(nodes.weight[row], nodes.base[row]) : plain;
-}
-
-/** -STEPS (gone) to STEPS (new), by what changed as a part of the larger side. */
-export function shade(now, before) {
-  const most = Math.max(now, before);
-  return most ? Math.round((STEPS * (now - before)) / most) : 0;
+  const change = (row) => changeClass(nodes.weight[row], nodes.base[row], null, payload.total);
+  return nodes.base ? (row) => DIFF + CHANGES.indexOf(change(row)) : plain;
 }
 
 /** Fills by place, and the other colours of the canvas, as the page has them now. */
@@ -33,10 +29,7 @@ export function palette(element) {
   const of = (name) => rgb(style.getPropertyValue(`--${name}`));
   const back = of("bg");
   const tints = GROUPS.flatMap((name) => SHADES.map((part) => css(mix(of(name), back, part))));
-  const [less, more, same] = [of("callee"), of("caller"), of("bg-3")];
-  const diff = Array.from({ length: 2 * STEPS + 1 }, (_, i) =>
-    css(mix(i < STEPS ? less : more, same, (0.55 * Math.abs(i - STEPS)) / STEPS)),
-  );
+  const diff = CHANGES.map((name) => css(mix(of(name === "c0" ? "bg-3" : name), back, name === "c0" ? 1 : 0.45)));
   return {
     fills: [...tints, css(mix(of("bg-3"), back, 0.65)), ...diff],
     back: css(back),

@@ -139,7 +139,7 @@ export class FlameView {
     const { nodes, functions, layout } = this;
     const picture = {
       layout,
-      fill: fillOf({ functions, groups: this.payload.groups }, nodes),
+      fill: fillOf({ ...this.payload, functions }, nodes),
       label: (row) => functions[nodes.function[row]].label,
       kind: (row) => functions[nodes.function[row]].kind,
       faded: (row) => Boolean(nodes.match) && !nodes.match[row],
@@ -201,7 +201,7 @@ export class FlameView {
 
   /** Widened or moved by hand: drawn at once, put into the address and made finer when it has settled. */
   #widened(view) {
-    this.drawing.set({ ...view, top: this.stage.scroller.scrollTop / this.#row() });
+    this.drawing.drag({ ...view, top: this.stage.scroller.scrollTop / this.#row() });
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.#settle(), SETTLED_MS);
   }
