@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
 from plopi import __version__
+from plopi.formats.limits import INT64_MAX
 from plopi.model import About
 
 _TEXT = ("command", "host", "python", "engine", "mode", "process_start")
@@ -57,4 +58,4 @@ def number_of(key: str, comments: Iterable[str]) -> int | None:
 
 def _is_number(value: str) -> bool:
     digits = value.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and len(digits) <= 19
+    return digits.isascii() and digits.isdigit() and len(digits) <= 19 and int(digits) <= INT64_MAX

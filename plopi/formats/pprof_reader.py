@@ -165,9 +165,9 @@ class Rows:
             self._period = raw.period
         about = replace(
             self._about,
-            started_ns=raw.time_nanos if raw.HasField("time_nanos") else self._about.started_ns,
-            duration_ns=raw.duration_nanos if raw.HasField("duration_nanos") else self._about.duration_ns,
-            period_ns=self._period * self._period_scale if self._period is not None and self._period_scale else None,
+            started_ns=_possible(raw.time_nanos) if raw.HasField("time_nanos") else self._about.started_ns,
+            duration_ns=_possible(raw.duration_nanos) if raw.HasField("duration_nanos") else self._about.duration_ns,
+            period_ns=_possible(self._period * self._period_scale) if self._period is not None and self._period_scale else None,
         )
         self._about = about_from(about, comments)
         usual = number_of("window_ns", comments)
@@ -196,6 +196,11 @@ def _scaled(values: Ints, scale: int, name: str) -> Ints:
     if max(abs(int(values.max())), abs(int(values.min()))) > INT64_MAX // scale:
         raise FormatError(f"a value of {name} is too large to be told in nanoseconds")
     return np.multiply(values, scale)
+
+
+def _possible(ns: int) -> int | None:
+    """A time; None for what cannot be one."""
+    return ns if 0 <= ns <= INT64_MAX else None
 
 
 def _with_torn(about: About, torn: int) -> About:

@@ -37,7 +37,7 @@ class Entry:
     name: str
     """For people: the file's name without what says "recording"."""
     found: Found
-    """The file that counts: the finished one before the growing one. Stays the last one after all have gone."""
+    """The file that counts: finished before growing, and a file before what is none. Stays the last one after all have gone."""
     files: dict[str, Found] = field(default_factory=dict)
     summary: Summary | None = None
     summary_key: Key | None = None
@@ -63,7 +63,9 @@ class Entry:
 
     def _choose(self) -> None:
         if self.files:
-            self.found = min(self.files.values(), key=lambda found: (found.name.endswith(PART_SUFFIX), found.name))
+            self.found = min(
+                self.files.values(), key=lambda found: (found.fault is not None, found.name.endswith(PART_SUFFIX), found.name)
+            )
 
     @property
     def is_part(self) -> bool:

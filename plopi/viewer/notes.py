@@ -103,7 +103,8 @@ def read(path: Path) -> Kept:
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) == errno.ELOOP:
             raise FormatError("the notes are a symbolic link, which is not followed; put the file itself there") from None
-        raise FormatError(f"the notes cannot be opened ({error}); correct that or remove the file") from None
+        why = getattr(error, "strerror", error)
+        raise FormatError(f"the notes cannot be opened ({why}); correct that or remove the file") from None
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise FormatError("the notes are not a regular file; remove what stands there")

@@ -1,4 +1,4 @@
-"""A viewer under load, and what it answered: ``python tests/proof/load.py [--seconds 60] [--files 100000] ...``
+"""A viewer under load, and what it answered: ``python -m tests.proof.load [--seconds 60] [--files 100000] ...``
 
 Clients that read pages of the list, websockets that follow it, connections that never finish their request, and files that are
 rewritten in place, half at a time, while the viewer looks. Everything goes to this machine's loopback address.
@@ -27,8 +27,8 @@ from tornado.websocket import websocket_connect
 
 from plopi import formats
 from plopi.model import CPU, SAMPLES, ProfileBuilder
+from tests.proof import ROOT
 
-ROOT = Path(__file__).parents[2]
 REWRITTEN = 20
 """Files that are rewritten in turn."""
 TRUTHS = (3, 500)
@@ -236,5 +236,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

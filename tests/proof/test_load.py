@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from load import Load, report, run
+from tests.proof.load import Load, report, run
 
 
 def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written() -> None:

@@ -173,12 +173,22 @@ def check(profile: Profile, since: Cursor = NOTHING) -> None:
     _within(samples.window, -1, since.windows + len(profile.windows), "sample window")
     if len(samples.weights) != len(profile.sample_types):
         raise FormatError(f"{len(samples.weights)} weight columns for {len(profile.sample_types)} sample types")
-    for weights in samples.weights:
-        _summable(weights)
+    check_sums(profile)
     if (profile.calls is not None) != (profile.shape == "calls"):
         raise FormatError(f"a profile of shape {profile.shape} with the wrong tables")
     if profile.calls is not None:
         _check_calls(profile.calls, len(functions))
+
+
+def check_sums(profile: Profile) -> None:
+    """FormatError where weights add up to more than 64 bits hold: numpy would go on with what is left of them."""
+    calls = profile.calls
+    weights = profile.samples.weights
+    if calls is not None:
+        weights += (calls.calls, calls.primitive, calls.self, calls.cum)
+        weights += (calls.edge_calls, calls.edge_primitive, calls.edge_self, calls.edge_cum)
+    for column in weights:
+        _summable(column)
 
 
 def _check_calls(calls: Calls, functions: int) -> None:
@@ -190,8 +200,6 @@ def _check_calls(calls: Calls, functions: int) -> None:
         raise FormatError(f"call counts for {len(calls.calls)} of {functions} functions")
     _within(calls.caller, 0, functions, "caller")
     _within(calls.callee, 0, functions, "callee")
-    for column in (*node, *edge[2:]):
-        _summable(column)
 
 
 def _profile(head: Mapping[str, Any], arrays: Mapping[str, Array], strings: Strings) -> Profile:
@@ -333,7 +341,7 @@ def _parents_first(parents: Column, since: int) -> None:
 
 def _summable(weights: Column) -> None:
     if sum(_most(piece) for _, piece in _pieces(weights)) >= MAX_TOTAL:
-        raise FormatError("weights add up to more than 64 bits can hold")
+        raise FormatError("weights add up to more than 64 bits can hold, as nothing that was measured does; record again")
 
 
 def _most(piece: Array) -> float:

@@ -136,11 +136,14 @@ def _read(job: dict[str, Any], file: int, report: Report) -> tuple[dict[str, Any
     profile: Profile = importlib.import_module(formats.FORMATS[format_name]).read(content, limits, report)
     size = len(content)
     del content
+    columns.check_sums(profile)
     summary = {
         **payloads.summary(profile),
         "functions": len(profile.functions),
         "threads": payloads.details(profile)["threads"][:MAX_THREADS],
     }
+    if (summary["samples"] or 0) < 0:
+        raise FormatError("it counts fewer samples than none, so it is a difference; compare the two profiles here instead")
     done = {
         "format": format_name,
         "summary": summary,
