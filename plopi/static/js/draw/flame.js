@@ -9,6 +9,9 @@ const MOST_MOVING = 2500;
 const FONT = 12;
 /** From this width on a box is told from its neighbour by a gap of a pixel. */
 const GAP_FROM = 3;
+/** So wide a box has room to say its share, too. */
+const NOTED_FROM = 90;
+const NOTE_GAP = 10;
 const HATCHED = { gc: true, truncated: true };
 
 export class FlameDrawing {
@@ -36,7 +39,7 @@ export class FlameDrawing {
   }
 
   /**
-   * @param picture {layout, label: (row) => text, fill: (row) => place among `fills`, kind: (row) => kind, faded: (row) => bool}
+   * @param picture {layout, label: (row) => text, note: (row) => text, fill: (row) => place among `fills`, kind: (row) => kind, faded: (row) => bool}
    * @param fills (element) => {fills: [css], ink, back, mark}: read from the page, because themes change
    */
   show(picture, palette, view) {
@@ -178,6 +181,11 @@ export class FlameDrawing {
       if (!text) continue;
       context.globalAlpha = picture.faded(row) ? 0.75 : 1;
       context.fillText(text, from, y + size.row / 2);
+      const note = picture.note(row);
+      const used = measure(text) + NOTE_GAP;
+      if (width < NOTED_FROM || used + measure(note) > room) continue;
+      context.globalAlpha = 0.9;
+      context.fillText(note, from + used, y + size.row / 2);
     }
     context.globalAlpha = 1;
   }

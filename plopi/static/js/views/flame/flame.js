@@ -141,6 +141,7 @@ export class FlameView {
       layout,
       fill: fillOf({ ...this.payload, functions }, nodes),
       label: (row) => functions[nodes.function[row]].label,
+      note: (row) => share(nodes.weight[row], this.payload.total),
       kind: (row) => functions[nodes.function[row]].kind,
       faded: (row) => Boolean(nodes.match) && !nodes.match[row],
     };
