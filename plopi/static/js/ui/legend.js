@@ -93,16 +93,20 @@ function circleScale(scales, total, type) {
   const top = roundBelow(scales.largestSelf / total);
   const values = PARTS.filter((part) => part <= top * 1.0001)
     .map((part) => part * total)
-    .filter((value) => value >= 0.001 * total && scales.radius(value) >= 3 && scales.radius(value) <= 20)
+    .filter((value) => scales.radius(value) >= 3 && scales.radius(value) <= 20)
     .slice(-3);
   if (!values.length) return null;
   return h(
     "span",
     { class: "scale", title: `Area: ${values.map((value) => weight(value, type.unit)).join(", ")} self` },
     h("span", { class: "what" }, "self"),
-    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), share(value * EXACTLY, total))),
+    values.map((value) => h("span", { class: "sample" }, circle(scales.radius(value)), amount(value, total, type))),
   );
 }
+
+/** As a share; where that would be "<0.1%", which says nothing of a scale, in the sample type's unit. */
+const amount = (value, total, type) =>
+  value * EXACTLY >= 0.001 * total ? share(value * EXACTLY, total) : weight(value, type.unit);
 
 function circle(r) {
   const size = Math.ceil(2 * r) + 1;
@@ -121,7 +125,7 @@ function arrowScale(scales, total, type) {
     "span",
     { class: "scale", title: `Width: ${values.map((value) => weight(value, type.unit)).join(", ")} cumulative` },
     h("span", { class: "what" }, "cum"),
-    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), share(value * EXACTLY, total))),
+    values.map((value) => h("span", { class: "sample" }, arrow(scales.width(value)), amount(value, total, type))),
   );
 }
 

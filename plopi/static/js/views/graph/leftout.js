@@ -11,6 +11,7 @@ export function showLeftOut(element, payload, hiddenNames, graph, more) {
   const words = leftOutWords(payload, hiddenNames);
   element.setAttribute("title", words.join("; "));
   const link = (text, title, onclick) => h("button", { type: "button", class: "link", title, onclick }, text);
+  const act = (button) => h("span", { class: "act" }, " · ", button);
   const top = payload.left_out.top ?? [];
   const items = () =>
     top.map(({ id, label, self, cum }) => ({
@@ -26,11 +27,11 @@ export function showLeftOut(element, payload, hiddenNames, graph, more) {
     element,
     words[0],
     more.amount
-      ? [" · ", link(`show ${more.amount}`, "Fewer are drawn so that names can be read in this window", () => more.show(more.amount))]
+      ? act(link(`show ${more.amount}`, "Fewer are drawn so that names can be read in this window", () => more.show(more.amount)))
       : null,
     "; ",
     words[1] ?? "nothing hidden",
-    top.length ? [" · ", link("which", "The heaviest functions that are not drawn", list)] : null,
+    top.length ? act(link("which", "The heaviest functions that are not drawn", list)) : null,
     words.slice(2).map((part) => ` · ${part}`),
   );
 }
