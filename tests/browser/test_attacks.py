@@ -89,12 +89,14 @@ def test_200_hostile_names_are_text_in_every_view(viewer: Viewer, opened: Opener
         page.wait_for_load_state("networkidle")
         page.keyboard.press("?")
         page.keyboard.press("Escape")
+        page.locator("dialog[open]").wait_for(state="detached")
         assert_unharmed(page)
     for key in ("n", "s"):
         page.keyboard.press(key)
         page.locator("dialog[open]").wait_for()
         assert_unharmed(page)
         page.keyboard.press("Escape")
+        page.locator("dialog[open]").wait_for(state="detached")
 
 
 def test_a_saved_page_of_hostile_names_is_as_harmless(viewer: Viewer, opened: Opener, trap: str, tmp_path: Path) -> None:

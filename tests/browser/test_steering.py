@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import struct
@@ -308,3 +309,30 @@ def test_hostile_names_in_menu_and_chips(viewer: Viewer, opened: Opener, growing
     assert len(names(page)) == 2
     assert math.isclose(float(page.inner_text("#chips .kept").split("%")[0]), 83)
     assert r"\.\*\(\[" in unquote(page.url)
+
+
+def test_following_for_long_does_not_grow(viewer: Viewer, opened: Opener) -> None:
+    """Elements and listeners, counted by the browser after collecting garbage: after 30 pieces of news as many as after 5."""
+    page = opened()
+    sockets: list[Any] = []
+    page.route_web_socket("**/live", lambda socket: sockets.append(socket))
+    page.goto(viewer.graph(page, "busy-server.pb.gz", "?nodes=30"))
+    drawings = drawn(page)
+    browser = page.context.new_cdp_session(page)
+    browser.send("Performance.enable")
+    profile = viewer.id_of(page, "busy-server.pb.gz")
+
+    def follow(pieces: int) -> dict[str, float]:
+        nonlocal drawings
+        for _ in range(pieces):
+            sockets[-1].send(json.dumps({"v": 1, "profile": profile, "revision": f"r{drawings}", "status": "growing"}))
+            drawings = drawn(page, drawings)
+        page.wait_for_load_state("networkidle")
+        for _ in range(2):
+            browser.send("HeapProfiler.collectGarbage")
+        return {each["name"]: each["value"] for each in browser.send("Performance.getMetrics")["metrics"]}
+
+    early, late = follow(5), follow(25)
+    for what in ("Nodes", "JSEventListeners"):
+        assert late[what] <= 1.15 * early[what], what
+    assert late["JSHeapUsedSize"] <= early["JSHeapUsedSize"] + 4e6

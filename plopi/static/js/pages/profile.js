@@ -38,6 +38,8 @@ class ProfilePage {
     );
     /** What each view had in the address when it was left: it has it again when one comes back. */
     this.left = new Map();
+    /** Whether the strips have taken their room: before that a view would be drawn for a window that it does not have. */
+    this.settled = false;
     this.loading = new Loading(
       (how, signal) => this.#load(how, signal),
       (error) => this.#trouble(error),
@@ -164,7 +166,8 @@ class ProfilePage {
     const { view } = this;
     this.profile = await this.api.profile(this.subject, signal);
     this.#around();
-    const payload = await whenReady(
+    const room = $("view").clientHeight;
+    let payload = await whenReady(
       () => view.ask(signal),
       (pending) => this.payload || showPending($("message"), pending),
       signal,
@@ -177,11 +180,17 @@ class ProfilePage {
     [this.payload, this.stuck, this.header.trouble] = [payload, false, null];
     document.body.classList.remove("no-view");
     this.#around();
+    const strips = Promise.all(this.strips.map((strip) => strip.show(this.profile, payload)));
+    if (!this.settled) {
+      await strips;
+      this.settled = true;
+      if ($("view").clientHeight !== room) payload = this.payload = await view.ask(signal);
+    }
+    if (signal.aborted) return;
     if (payload.total) {
       await view.show(payload, { fresh, animate });
       if (!signal.aborted) hideMessage($("message"));
     } else this.#empty(payload);
-    for (const strip of this.strips) strip.show(this.profile, payload);
   }
 
   #empty(payload) {
