@@ -41,6 +41,8 @@ class Entry:
     files: dict[str, Found] = field(default_factory=dict)
     summary: Summary | None = None
     summary_key: Key | None = None
+    is_partial: bool = False
+    """``summary`` is of the recording while it grew."""
     trouble: str | None = None
     trouble_key: Key | None = None
     settling: bool = False
@@ -91,8 +93,8 @@ class Entry:
             return "broken"
         if self.summary is None:
             return "unread"
-        if not self.is_part:
-            return "finished"
+        if not self.is_part:  # until the finished file has been read, what is known is not all of it
+            return "growing" if self.is_partial else "finished"
         if self.alive is None:
             return "growing" if now_ns - self.found.key.mtime_ns < FRESH_SECONDS * 1e9 else "ended"
         return "growing" if self.alive else "ended"

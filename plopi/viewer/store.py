@@ -367,7 +367,7 @@ class Store:
 
     def _keep(self, entry: Entry, task: Task, key: Key, parsed: Parsed | None, trouble: Unreadable | None, cost: float) -> None:
         if parsed is not None:
-            entry.summary, entry.summary_key = parsed.summary, parsed.key
+            entry.summary, entry.summary_key, entry.is_partial = parsed.summary, parsed.key, task.grows
             entry.alive = self.processes.alive(parsed.summary.about) if entry.is_part else None
             entry.trouble, entry.trouble_key, entry.settling = None, None, False
             if parsed.profile is not None:

@@ -94,15 +94,15 @@ def test_a_recording_that_is_finished_stays_read(running: Running, client: Clien
     assert client.settled("x.pb.part")["status"] == "growing"
     put(part.with_suffix(".gz"), pprof("a", "b"))
     part.unlink()
-    statuses = set()
+    said = set()
 
     def finished() -> bool:
         row = client.row("x")
-        statuses.add(row["status"])
+        said.add((row["status"], row["samples"]))
         return bool(row["samples"] == 2)
 
     eventually(finished, "the finished file being read")
-    assert statuses <= {"growing", "finished"}
+    assert said <= {("growing", 1), ("finished", 2)}, "what was known before the end is not called finished"
 
 
 def test_both_files_of_a_recording_are_one_profile(running: Running, client: Client) -> None:
