@@ -156,7 +156,8 @@ def test_a_neighbourhood(viewer: Viewer, opened: Opener) -> None:
     first = names(page)
     page.keyboard.press("/")
     page.keyboard.type("getdoc")
-    page.locator("#functions tbody tr", has_text="getdoc").first.click()
+    page.wait_for_function("() => /getdoc/.test(document.querySelector('#functions tbody tr').textContent)")
+    page.keyboard.press("Enter")
     page.locator("#details .absent button", has_text="Look around it").click()
     drawings = drawn(page, drawings)
     assert page.locator("#graph .node.is-selected").count() == 1
@@ -269,8 +270,15 @@ def test_a_diff(viewer: Viewer, opened: Opener, growing: Growing) -> None:
     assert "more3" in look["slower"] and "less3" in look["faster"] and "c0" in look["same"]
     assert chips(page)[0].startswith("compared with")
     assert page.locator("#groups .swatch").count() >= 7
+    places = page.evaluate(PLACES)
+    page.goto(viewer.graph(page, earlier.name, f"?base={viewer.id_of(page, growing.name)}&scale=absolute"))
+    drawn(page)
+    assert "less3" in node(page, "slower").get_attribute("class").split()
+    swapped = page.evaluate(PLACES)
+    for function, place in places.items():  # but for what the banner of an ended process takes of the window
+        assert [float(each) for each in swapped[function]] == pytest.approx([float(each) for each in place], abs=25)
     page.click("#chips .remove")
-    page.wait_for_function("() => !document.querySelector('#graph .more3')")
+    page.wait_for_function("() => !document.querySelector('#graph .less3')")
     earlier.recording.part.unlink()
 
 

@@ -11,6 +11,9 @@ export const MARGIN = { left: 16, right: 14, top: 16, bottom: 18 };
 /** No layout reserves more than this for a label: longer ones take their chance. */
 const LABEL_SPACE = 150;
 
+/** In a diff room is made for both sides, so that either compared with the other stands at the same places. */
+const heavier = (edge) => Math.max(edge.weight, edge.base_weight ?? 0);
+
 /** Sizes for the layout: plain data for the Worker. */
 export function layoutRequest(payload, kind, size, known = []) {
   const scales = makeScales(payload, size);
@@ -33,8 +36,8 @@ export function layoutRequest(payload, kind, size, known = []) {
     edges: payload.edges.map((edge) => ({
       caller: edge.caller,
       callee: edge.callee,
-      weight: edge.weight,
-      width: scales.width(edge.weight),
+      weight: heavier(edge),
+      width: scales.width(heavier(edge)),
     })),
   };
 }

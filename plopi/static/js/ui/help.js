@@ -58,7 +58,7 @@ export const GRAPH_HELP = [
       [["m"], "what can be done with it: show its callers or callees, its neighbourhood, focus, ignore, hide, ..."],
       [["Esc"], "close, let go of the selection"],
       [["+", "-", "0"], "zoom in, zoom out, the whole picture"],
-      [["/"], "search the functions"],
+      [["/", "Enter"], "search the functions; jump to the first"],
       [["l"], "other layout"],
       [["h"], "the hot path: from a root always along the heaviest arrow"],
       [["t"], "show or hide the table"],

@@ -19,6 +19,9 @@ export class FunctionTable {
       "aria-label": "Search functions",
       maxlength: 200,
       oninput: () => actions.search(this.input.value),
+      onkeydown: (event) => {
+        if (event.key === "Enter" && this.answer?.rows.length) actions.select(this.answer.rows[0].id);
+      },
     });
     this.scroll = h("div", { class: "scroll" });
     this.pager = h("div", { class: "pager" });
