@@ -60,7 +60,7 @@ export function drawNode({ group, parts }, item, payload, loop) {
   parts.hatch.setAttribute("r", node.kind === "gc" ? r.toFixed(2) : "0");
   parts.native.setAttribute("d", node.native && node.kind === "python" ? sector(x, y, r, node.native / node.self) : "");
   parts.before.setAttribute("r", payload.base && Math.abs(item.before - r) >= 1 ? item.before.toFixed(4) : "0");
-  parts.halo.setAttribute("r", (Math.max(r, RING) + 4.5).toFixed(2));
+  parts.halo.setAttribute("r", (Math.max(r, RING) + 3).toFixed(2));
   parts.hit.setAttribute("r", Math.max(r, 10).toFixed(2));
   parts.loop.toggleAttribute("hidden", !loop);
   parts.loopHead.toggleAttribute("hidden", !loop);
