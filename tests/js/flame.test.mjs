@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   betweenViews,
   covering,
+  crop,
   eachBox,
   fitText,
   graft,
@@ -125,4 +126,26 @@ test("a finer answer takes the place of what was below its box", () => {
   const last = graft(nodes, 2, { parent: [-1, 0], function: [5, 6], start: [0, 10], weight: [30, 5] });
   assert.deepEqual(last.start, [0, 0, 70, 0, 80, 20]);
   assert.deepEqual(last.parent, [-1, 0, 0, 1, 2, 3]);
+});
+
+test("one box with what is below it", () => {
+  assert.deepEqual(crop({ ...NODES, function: FUNCTIONS }, 1), {
+    parent: [-1, 0, 1],
+    start: [0, 0, 20],
+    weight: [60, 50, 10],
+    function: [2, 3, 4],
+  });
+  assert.deepEqual(crop(NODES, 0), NODES);
+});
+
+test("a saved answer can be zoomed without a server", async () => {
+  const { zoomedLocally } = await import("../../plopi/static/js/views/flame/saved.js");
+  const nodes = { ...NODES, function: FUNCTIONS, self: [0, 10, 30, 40, 10] };
+  const payload = { zoom: [], zoom_weights: [], zoom_weight: 100, nodes, cut: { nodes: 1, weight: 10 } };
+  const zoomed = zoomedLocally(payload, [1, 2]);
+  assert.deepEqual([zoomed.zoom, zoomed.zoom_weights, zoomed.zoom_weight], [[1, 2], [100, 60], 60]);
+  assert.deepEqual(zoomed.cut, { nodes: 0, weight: 0 });
+  const again = zoomedLocally(zoomed, [1, 2, 3]);
+  assert.deepEqual([again.zoom, again.zoom_weights, again.nodes.function], [[1, 2, 3], [100, 60, 50], [3, 4]]);
+  assert.equal(zoomedLocally(payload, [9]), payload);
 });

@@ -198,6 +198,20 @@ export function graft(nodes, row, fine) {
   return out;
 }
 
+/** Columns of one box and what lies below it, with that box on top. */
+export function crop(nodes, row) {
+  const names = Object.keys(nodes).filter((name) => name !== "parent");
+  const out = Object.fromEntries(["parent", ...names].map((name) => [name, []]));
+  const place = new Map();
+  for (let at = row; at < nodes.parent.length; at += 1) {
+    if (at !== row && !place.has(nodes.parent[at])) continue;
+    place.set(at, out.parent.length);
+    out.parent.push(at === row ? -1 : place.get(nodes.parent[at]));
+    for (const name of names) out[name].push(name === "start" ? nodes.start[at] - nodes.start[row] : nodes[name][at]);
+  }
+  return out;
+}
+
 function levelsOf(parent) {
   const level = [];
   const levels = [];

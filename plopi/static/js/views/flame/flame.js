@@ -13,6 +13,7 @@ import {
   walkFlame,
   zoomView,
 } from "../../layout/flame.js";
+import { offline } from "../../offline.js";
 import { h, replace } from "../../ui/dom.js";
 import { groupsLegend } from "../../ui/legend.js";
 import { onTheme } from "../../ui/theme.js";
@@ -20,6 +21,7 @@ import { Tooltip } from "../../ui/tooltip.js";
 import { fillOf, palette } from "./colours.js";
 import { Controls } from "./controls.js";
 import { bindPointer } from "./pointer.js";
+import { zoomedLocally } from "./saved.js";
 import { makeStage, showCrumbs } from "./stage.js";
 
 const WHOLE = { left: 0, right: 1, top: 0 };
@@ -52,8 +54,10 @@ export class FlameView {
     return this.page.state;
   }
 
-  ask(signal) {
-    return this.#ask({ zoom: this.state.zoom, width: Math.max(1, Math.round(this.stage.scroller.clientWidth)) }, signal);
+  async ask(signal) {
+    const { zoom } = this.state;
+    const payload = await this.#ask({ zoom, width: Math.max(1, Math.round(this.stage.scroller.clientWidth)) }, signal);
+    return offline ? zoomedLocally(payload, zoom ? zoom.split(".").map(Number) : []) : payload;
   }
 
   #ask(own, signal) {
@@ -213,7 +217,7 @@ export class FlameView {
     this.page.set({ span }, { quiet: true });
     this.controls.show(this.state, this.payload);
     const finer = 1 / (right - left);
-    if (finer < COARSE * this.fineness) return;
+    if (offline || finer < COARSE * this.fineness) return;
     const row = covering(this.layout, left, right);
     const zoom = row < 0 ? this.payload.zoom : this.#path(row);
     const wide = (row < 0 ? 1 : this.layout.width[row]) * finer * this.drawing.size.width;

@@ -44,7 +44,7 @@ export class Pages {
     try {
       const answer = await this.ask(page, asking.signal);
       if (asking.signal.aborted) return;
-      this.rows.set(answer.page, answer.rows);
+      this.rows.set(page, answer.page === page ? answer.rows : []); // fewer by now, or a saved page that holds only one
       for (const old of [...this.rows.keys()].slice(0, Math.max(0, this.rows.size - KEPT))) this.rows.delete(old);
     } catch (error) {
       if (error.name === "AbortError") return;

@@ -1,6 +1,7 @@
 /** The strip above every view of a recording: weight over time. A stretch that is brushed is what all views show. */
 import { duration, plural, share, weight } from "../../format.js";
 import { barsPath, bucketAt, endOf, nudged, rates, ticksOf } from "../../layout/strip.js";
+import { offline } from "../../offline.js";
 import { h, replace, s } from "../../ui/dom.js";
 import { bindBrush } from "./brush.js";
 
@@ -16,7 +17,14 @@ class Timeline {
     this.page = context;
     this.open = false;
     this.#build();
-    this.unbind = bindBrush(this.plot, {
+    this.unbind = offline ? () => {} : this.#brush();
+    // Beside the view's first question, not after it: a strip that came later would push the picture down.
+    this.early = this.#ask().catch(() => null);
+    this.early.then((answer) => answer && !this.payload && this.#take(answer));
+  }
+
+  #brush() {
+    return bindBrush(this.plot, {
       time: (part) => part * endOf(this.payload.buckets),
       buckets: () => this.payload.buckets,
       range: () => this.range,
@@ -24,9 +32,6 @@ class Timeline {
       done: (range, before) => this.#set(range, before),
       hover: (part) => this.#hover(part),
     });
-    // Beside the view's first question, not after it: a strip that came later would push the picture down.
-    this.early = this.#ask().catch(() => null);
-    this.early.then((answer) => answer && !this.payload && this.#take(answer));
   }
 
   #build() {
@@ -48,6 +53,7 @@ class Timeline {
         tabindex: 0,
         "aria-label": `${words}: what all views show`,
         "aria-valuemin": 0,
+        hidden: Boolean(offline), // a saved page holds the numbers of one stretch only
         onkeydown: (event) => this.#key(event, end),
       }),
     );
