@@ -1,0 +1,99 @@
+"""The long campaign: ``tests/campaign [AREA ...] [--minutes N]`` does round after round of each area, each with its own seed, for
+as long as it may, and adds a line for each area to docs/reliability.md. Ends with status 1 where something was found."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.proof import ROOT
+from tests.proof.outcome import Outcome
+
+LOG = ROOT / "docs/reliability.md"
+Round = Callable[[int, Path], Outcome]
+
+
+def fuzz(seed: int, folder: Path) -> Outcome:
+    from tests.proof import fuzz
+
+    return fuzz.run(seed, 60_000, 20_000, folder)
+
+
+def differential(seed: int, folder: Path) -> Outcome:
+    from tests.proof import differential
+
+    return differential.run(seed, 2000, folder)
+
+
+def disks(seed: int, folder: Path) -> Outcome:
+    """Random kills in most rounds; every call and every error, of programs that run for longer than a second, in one of ten."""
+    from tests.proof import disks
+
+    outcome = disks.run("random", seed, 2000, folder)
+    if seed % 10 == 1:
+        for job, size in (("calls", 0), ("full", 0), ("errors", 1200)):
+            outcome += disks.run(job, seed, size, folder)
+    return outcome
+
+
+AREAS: dict[str, Round] = {"fuzz": fuzz, "differential": differential, "disks": disks}
+
+
+def campaign(name: str, seconds: float, first: int) -> tuple[Outcome, int]:
+    """All rounds together, and how many there were; at least one."""
+    outcome, rounds, end = Outcome(), 0, time.monotonic() + seconds
+    while not rounds or time.monotonic() < end:
+        with tempfile.TemporaryDirectory(prefix="plopi-proof-") as folder:
+            outcome += AREAS[name](first + rounds, Path(folder))
+        rounds += 1
+        print(f"{name}: {rounds} rounds, {outcome.counts.total():,} cases, {len(outcome.findings)} findings", flush=True)
+    for finding in outcome.findings:
+        print(f"    {finding}", flush=True)
+    return outcome, rounds
+
+
+def line_of(name: str, outcome: Outcome, rounds: int, seconds: float, first: int) -> str:
+    """A row of the table in docs/reliability.md."""
+    sums: Counter[str] = Counter()
+    for what, count in outcome.counts.items():
+        sums[what.partition(":")[0]] += count
+    counts = "; ".join(f"{what} {count:,}" for what, count in sorted(sums.items()))
+    machine = (
+        f"{platform.system()} {platform.release().partition('-')[0]}, {os.cpu_count()} cores, CPython {platform.python_version()}"
+    )
+    findings = "<br>".join(finding.replace("|", "\\|")[:200] for finding in outcome.findings[:5]) or "none"
+    date = time.strftime("%Y-%m-%d")
+    span = f"{seconds / 60:.0f} min, seeds {first} to {first + rounds - 1}"
+    return f"| {date} | {name} | {span} | {machine} | {counts} | {findings} |\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests/campaign", description=__doc__)
+    parser.add_argument("areas", nargs="*", metavar="AREA", help=f"of {', '.join(AREAS)} (default: all)")
+    parser.add_argument("--minutes", type=float, default=60, help="for all areas together (default %(default)g)")
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()) % 1_000_000, help="of the first round (default: by the clock)"
+    )
+    options = parser.parse_args()
+    unknown = set(options.areas) - set(AREAS)
+    if unknown:
+        parser.error(f"no area is called {', '.join(sorted(unknown))}: choose of {', '.join(AREAS)}")
+    names, found = options.areas or list(AREAS), False
+    for name in names:
+        begin = time.monotonic()
+        outcome, rounds = campaign(name, options.minutes * 60 / len(names), options.seed)
+        with open(LOG, "a", encoding="utf-8") as log:
+            log.write(line_of(name, outcome, rounds, time.monotonic() - begin, options.seed))
+        found = found or bool(outcome.findings)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
