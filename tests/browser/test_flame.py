@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -216,3 +217,19 @@ def test_a_comparison_colours_what_changed_and_only_that(viewer: Viewer, opened:
         assert all(contrast(text["ink"], fill) >= 4.5 for fill in fills.values())
     before.unlink()
     (viewer.datadir / "after.folded").unlink()
+
+
+def test_a_saved_page_can_be_zoomed_without_a_server(viewer: Viewer, opened: Opener, tmp_path: Path) -> None:
+    page = opened()
+    saved = tmp_path / "flame.html"
+    saved.write_bytes(page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/share?view=flame").body())
+    page.goto(saved.as_uri())
+    ready(page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    ready(page, 2)
+    assert page.locator(".crumbs button").all_inner_texts() == ["all", "<module> busy_server", "run"]
+    page.keyboard.press("Escape")
+    ready(page, 3)
+    assert page.locator(".crumbs button").count() == 2

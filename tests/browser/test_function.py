@@ -120,3 +120,12 @@ def test_nothing_reaches_beyond_the_page(viewer: Viewer, opened: Opener, width: 
     page, _ = function(viewer, opened, SERVER, NESTED, size={"width": width, "height": 900}, theme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(WITHIN)
+
+
+def test_a_comparison_says_what_changed(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    base, wanted = viewer.id_of(page, SERVER), function_id(page, viewer, SERVER, "sales_report")
+    page.goto(f"{viewer.url}p/{base}/function?select={wanted}&base={base}")
+    ready(page)
+    figures = page.locator(".numbers-part .figure").all_inner_texts()
+    assert sum("±0" in figure and "before" in figure for figure in figures) == 2

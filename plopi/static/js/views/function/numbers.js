@@ -1,5 +1,5 @@
 /** A function's name, where it is from, and its figures. */
-import { count, origin, share, weight } from "../../format.js";
+import { count, origin, share, signedShare, weight } from "../../format.js";
 import { h, replace } from "../../ui/dom.js";
 
 /** @param links [[words, href, go]] to other views of it */
@@ -20,6 +20,7 @@ export function showNumbers(element, answer, links) {
         `cum ${weight(row.cum, type.unit)}`,
         "With the function anywhere in the stack, each sample once",
       ),
+      ["self", "cum"].map((key) => changed(figure, row, key, answer)),
       row.calls === null ? null : figure(count(row.calls), calls(row), "Counted by the profiler"),
       row.percall_ns === null || !timed ? null : figure(weight(row.percall_ns, type.unit), "cum per call", "cum by calls that are not recursive"),
       native === null ? null : figure(share(native, total), `native code ${weight(native, type.unit)}`, "The part of self in native code"),
@@ -32,6 +33,16 @@ export function showNumbers(element, answer, links) {
       links.map(([words, href, go]) => h("a", { href, onclick: follow(go) }, words)),
     ),
   );
+}
+
+/** In a comparison: how much more or less, and whether chance alone may have made it. */
+function changed(figure, row, key, { total, type }) {
+  const before = row[`base_${key}`];
+  if (before === undefined) return null;
+  const change = row[key] - before;
+  const chance = change && row.noise && Math.abs(change) <= row.noise[key];
+  const words = `${key}, before ${weight(before, type.unit)}${chance ? "; chance may explain it" : ""}`;
+  return figure(signedShare(change, total), words, "The later less the earlier, which is scaled as the filter above says");
 }
 
 function calls(row) {
