@@ -129,3 +129,11 @@ def test_a_comparison_says_what_changed(viewer: Viewer, opened: Opener) -> None:
     ready(page)
     figures = page.locator(".numbers-part .figure").all_inner_texts()
     assert sum("±0" in figure and "before" in figure for figure in figures) == 2
+
+
+def test_a_function_without_weight_is_not_called_a_root(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    base, wanted = viewer.id_of(page, SERVER), function_id(page, viewer, SERVER, "sales_report")
+    page.goto(f"{viewer.url}p/{base}/function?select={wanted}&ignore=sales_report")
+    ready(page)
+    assert page.inner_text(".callers-part p") == "It has no weight in what is shown."

@@ -11,6 +11,9 @@ const SIDES = {
   callees: { title: "Calls", alone: "self", none: "It calls nothing that was seen" },
 };
 
+/** A function of the other side of a comparison, or that a filter left nothing of. */
+const ABSENT = "It has no weight in what is shown.";
+
 /** @param href (id) => address of that function's page; @param go (id) => goes there */
 export function showShares(element, side, answer, href, go, all, showAll) {
   const { title, alone, none } = SIDES[side];
@@ -43,7 +46,7 @@ export function showShares(element, side, answer, href, go, all, showAll) {
     element,
     h("h3", { class: side }, title, exact ? null : h("span", { class: "bound" }, " at most: the dump does not tell more")),
     parts.length === (own > 0 ? 1 : 0) && !rest
-      ? h("p", { class: "muted" }, none)
+      ? h("p", { class: "muted" }, row.cum ? none : ABSENT)
       : h(
           "div",
           { class: "share" },
