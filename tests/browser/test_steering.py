@@ -143,6 +143,10 @@ def test_in_place(viewer: Viewer, opened: Opener) -> None:
     stayed = before.keys() & after.keys()
     assert len(stayed) >= 0.8 * len(before)
     assert {key: after[key] for key in stayed} == {key: before[key] for key in stayed}
+    pane = page.locator("#pane").bounding_box()
+    for circle in page.locator("#graph .node .disc").all():
+        box = circle.bounding_box()
+        assert box["y"] >= pane["y"] and box["y"] + box["height"] <= pane["y"] + pane["height"]
     again = opened(page.url)
     drawn(again)
     assert again.evaluate(PLACES) == after

@@ -140,8 +140,10 @@ export class Graph {
 
   /** Another set of functions, while those that stay keep their places, which from then on stand in the address. */
   inPlace(changes) {
-    this.staying = true;
-    this.page.set(changes, { push: true });
+    const { scene, places } = this.picture;
+    this.staying = Boolean(scene);
+    const stands = scene ? { moved: places, size: [scene.size.width, scene.size.height] } : {};
+    this.page.set({ ...changes, ...stands }, { push: true });
   }
 
   /** Draws functions besides those that are. */
