@@ -160,7 +160,7 @@ def test_a_neighbourhood(viewer: Viewer, opened: Opener) -> None:
     first = names(page)
     page.keyboard.press("/")
     page.keyboard.type("getdoc")
-    page.wait_for_function("() => /getdoc/.test(document.querySelector('#functions tbody tr').textContent)")
+    page.wait_for_function("() => /getdoc/.test(document.querySelector('#functions tbody tr')?.textContent)")
     page.keyboard.press("Enter")
     page.locator("#details .absent button", has_text="Look around it").click()
     drawings = drawn(page, drawings)
