@@ -94,7 +94,7 @@ class Entry:
         if self.summary is None:
             return "unread"
         if not self.is_part:  # until the finished file has been read, what is known is not all of it
-            return "growing" if self.is_partial else "finished"
+            return "growing" if self.is_partial and self.summary_key != self.found.key else "finished"
         if self.alive is None:
             return "growing" if now_ns - self.found.key.mtime_ns < FRESH_SECONDS * 1e9 else "ended"
         return "growing" if self.alive else "ended"

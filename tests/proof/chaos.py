@@ -99,13 +99,13 @@ class Scene:
         """The list against what was acknowledged and what is there."""
         there = self._there()
         expected = {name.removesuffix(PART) + ".pb.gz" for name in there if name.endswith((PART, ".pb.gz"))}
-
-        def whole() -> list[Json] | None:
+        end, unsettled = time.monotonic() + PATIENCE, ["nothing was looked at"]
+        while unsettled and time.monotonic() < end:
+            time.sleep(0.2)
             rows = self.look()
-            unsettled = len(rows) < len(expected) or any(row["status"] in ("unread", "growing") for row in rows)
-            return None if unsettled else rows
-
-        rows = eventually(whole, "all profiles being read and no dead one growing")
+            unsettled = [f"{row['file']} stays {row['status']}" for row in rows if row["status"] in ("unread", "growing")]
+            unsettled += [f"{len(rows)} of {len(expected)} profiles are listed"] * (len(rows) != len(expected))
+        self.findings += unsettled
         told = [json.loads(line) for line in (self._scratch / "acknowledged").read_text().splitlines()]
         listed = Counter(row["file"] for row in rows)
         samples = {row["file"]: row["samples"] for row in rows if row["status"] == "finished"}

@@ -22,6 +22,7 @@ LOOK_SECONDS = 0.05
 MOST_LOOKED_AT = 16
 INDEX_SECONDS = 0.25
 """A page is told of changes of the index at most this often."""
+CHUNK = 20
 MAX_MESSAGE = 4096
 
 
@@ -74,8 +75,10 @@ class Hub:
                 self._store.refresh_soon()
                 watched = self._watched()
                 await self._store.look(watched)
-                for client in list(self._clients):
+                for count, client in enumerate(list(self._clients), 1):
                     client.tell(self._store.revision)
+                    if count % CHUNK == 0:  # requests need not wait until all have been told
+                        await asyncio.sleep(0)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), LOOK_SECONDS if watched else TICK_SECONDS)
         except Exception:
