@@ -336,3 +336,9 @@ def test_functions_are_one_thing_each() -> None:
     }
     assert long.keys() - LONG_FUNCTIONS.keys() == set(), f"longer than {MAX_FUNCTION} lines: {long}"
     assert LONG_FUNCTIONS.keys() - long.keys() == set(), "excused, and not long any more"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by their names alone, each folder being on the path."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
