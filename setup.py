@@ -19,13 +19,14 @@ assert VERSION, "plopi/__init__.py must hold __version__"
 VIEWER = ["tornado>=6.5.2", "psutil>=5.9", "numpy>=1.26", "protobuf>=4.25", 'google-re2>=1.1; python_version < "3.15"']
 TEST = [
     "setuptools>=70.1",
-    "pytest>=8",
-    "hypothesis>=6.100",
-    "playwright>=1.49",
+    "pytest==9.2.0",
+    "hypothesis==6.170.17",
+    "playwright==1.65.2",
     "ruff==0.17.6",
     "mypy==2.4.1",
-    "types-protobuf",
-    "types-psutil",
+    "types-protobuf==7.35.1.20260906",
+    "types-psutil==7.2.2.20261111",
+    'uvloop==0.23.0; python_version < "3.15"',
 ]
 
 FINGERPRINT = runpy.run_path(str(HERE / "plopi/collector/native_sources.py"))["fingerprint"](HERE / "plopi/collector")

@@ -283,6 +283,15 @@ class TestAccess:
             assert not access.permits(self.with_(**{header: "x"}))
         assert not access.permits(self.with_(host="evil.example"))  # a name that was rebound to this machine
 
+    @pytest.mark.parametrize(
+        "host", ["", "[", "[x", "[::1", "a]b", "[::1]x", "localhost:x", "localhost:80:80", "u@localhost", "localhost."]
+    )
+    def test_a_host_that_is_none_is_refused_and_no_error(self, host: str) -> None:
+        """Malformed ones used to raise, and the application answered 500 where its own 404 is due."""
+        assert not Access(loopback_only=True).permits(self.with_(host=host))
+        assert from_another_site(self.with_(origin=f"http://{host}"))
+        assert from_another_site(self.with_(origin="null", host=""))
+
     def test_all_that_was_chosen_must_hold(self) -> None:
         access = Access(token=TOKEN, allow=lambda request: request.peer == "127.0.0.1", loopback_only=True)
         assert access.permits(self.with_(authorization=f"Bearer {TOKEN}"))

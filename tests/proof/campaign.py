@@ -43,7 +43,46 @@ def disks(seed: int, folder: Path) -> Outcome:
     return outcome
 
 
-AREAS: dict[str, Round] = {"fuzz": fuzz, "differential": differential, "disks": disks}
+def endings(seed: int, folder: Path) -> Outcome:
+    """A shuffled hundred of all cases, the native engine under every CPython from 3.11."""
+    from tests.proof import endings
+
+    return endings.run_some(seed, 100, folder, every_native=True)
+
+
+def toggling(seed: int, folder: Path) -> Outcome:
+    from tests.proof import toggling
+
+    outcome = toggling.run("process", 50_000, folder)
+    for kind in ("tornado", "wsgi", "asgi"):
+        outcome += toggling.run(kind, 500, folder)
+    return outcome
+
+
+def signals(seed: int, _folder: Path) -> Outcome:
+    """The loop is blocked for up to a second at a time in every fourth round."""
+    from tests.proof import signals
+
+    return signals.run(seed, 50, longest=1.0) if seed % 4 == 0 else signals.run(seed, 1000)
+
+
+def foreign(_seed: int, _folder: Path) -> Outcome:
+    """What takes minutes: CPython's suites that have to do with signals, threads, time and memory, and all of Tornado's."""
+    from tests.proof import foreign
+
+    cpython = [f"test_{name}" for name in ("generators", "gc", "signal", "threading", "subprocess", "asyncio", "socket", "sys")]
+    return foreign.run(tuple(cpython), foreign.suite("tornado.test"))
+
+
+AREAS: dict[str, Round] = {
+    "fuzz": fuzz,
+    "differential": differential,
+    "disks": disks,
+    "endings": endings,
+    "toggling": toggling,
+    "signals": signals,
+    "foreign": foreign,
+}
 
 
 def campaign(name: str, seconds: float, first: int) -> tuple[Outcome, int]:

@@ -173,7 +173,16 @@ def test_other_origins_are_not_answered(client: Client) -> None:
     port = client.port
     for origin in (f"http://localhost:{port}", f"http://127.0.0.1:{port}"):
         assert client.ask("api/profiles", Origin=origin).status == 200
-    for origin in ("null", "http://evil.example", f"http://localhost:{port + 1}", f"http://evil.example:{port}", "file://", "x"):
+    for origin in (
+        "null",
+        "http://evil.example",
+        f"http://localhost:{port + 1}",
+        f"http://evil.example:{port}",
+        "file://",
+        "x",
+        "http://[",
+        "http://a]b",
+    ):
         for path in OWN_PATHS:
             answer = client.ask(path, Origin=origin)
             assert answer.status == 403, (origin, path)

@@ -6,15 +6,15 @@ import base64
 import binascii
 import hmac
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from plopi.errors import UsageError
 
 SHORTEST_TOKEN = 16
 _PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+_LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ def from_another_site(request: Request) -> bool:
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
     origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+    if origin is None:
+        return False
+    site = origin.partition("://")[2].lower()
+    return not site or site != request.headers.get("host", "").lower()
 
 
 def _from_this_machine(request: Request) -> bool:
@@ -76,8 +79,12 @@ def _from_this_machine(request: Request) -> bool:
         loopback = ipaddress.ip_address(request.peer).is_loopback
     except ValueError:  # a Unix socket or an unknown peer: who is behind it cannot be told
         return False
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    return loopback and host in _LOOPBACK_HOSTS and not any(header in request.headers for header in _PROXY_HEADERS)
+    host = request.headers.get("host", "").lower()
+    return (
+        loopback
+        and _LOOPBACK_HOST.fullmatch(host) is not None
+        and not any(header in request.headers for header in _PROXY_HEADERS)
+    )
 
 
 def _carries(token: str, authorization: str) -> bool:

@@ -1,0 +1,184 @@
+"""Toggling: what a process has is after many starts and stops what it was before, in process and over HTTP.
+
+``python -m tests.proof.toggling process|tornado|wsgi|asgi SIZE FOLDER`` does it in a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.proof import here
+from tests.proof.outcome import Outcome
+
+MODES = ("cpu", "wall", "both")
+WARM_UP = 200
+GROWTH_BYTES = 4 << 20
+SETTLING_SECONDS = 10
+TOKEN = "a token of the proof programme"
+
+
+def run(how: str, size: int, folder: Path) -> Outcome:
+    command = [sys.executable, "-m", "tests.proof.toggling", how, str(size), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, **here())
+    if done.returncode or done.stderr:
+        return Outcome(findings=(f"toggling, {how}: ended with {done.returncode}, stderr {done.stderr[-1000:]!r}",))
+    told = json.loads(done.stdout)
+    return Outcome(Counter(told["counts"]), tuple(told["findings"]))
+
+
+def belongings() -> dict[str, object]:
+    """What a process has that a profiler may touch."""
+    return {
+        "handlers": {
+            each.name: repr(signal.getsignal(each)) for each in signal.valid_signals() if isinstance(each, signal.Signals)
+        },
+        "timers": [signal.getitimer(each)[1] for each in (signal.ITIMER_PROF, signal.ITIMER_REAL, signal.ITIMER_VIRTUAL)],
+        "blocked signals": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+        "recursion limit": sys.getrecursionlimit(),
+        "switch interval": sys.getswitchinterval(),
+        "os functions": [id(each) for each in (os.execv, os.execve, os.fork, os._exit, signal.set_wakeup_fd)],
+        "gc": (gc.isenabled(), gc.get_threshold(), list(map(id, gc.callbacks))),
+        "tracing": (sys.gettrace(), sys.getprofile(), threading.gettrace(), threading.getprofile()),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": len(list(Path("/proc/self/task").iterdir())),
+        "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
+        "working directory": str(Path.cwd()),
+    }
+
+
+def memory() -> int:
+    """Bytes resident now."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def compare(toggle: Iterator[str], size: int) -> Outcome:
+    """Toggle to warm up, look, toggle ``size`` times, look again."""
+    counts: Counter[str] = Counter()
+    for _ in range(min(WARM_UP, size)):
+        next(toggle)
+    before, memory_before = settled(None), memory()
+    for _ in range(size):
+        counts[next(toggle)] += 1
+    after, grown = settled(before), memory() - memory_before
+    findings = [f"{name}: {before[name]} before, {after[name]} after" for name in before if before[name] != after[name]]
+    if grown > GROWTH_BYTES:
+        findings.append(f"memory grew by {grown >> 10} kB over {size} starts and stops")
+    return Outcome(counts, tuple(findings))
+
+
+def settled(wanted: dict[str, object] | None) -> dict[str, object]:
+    """The belongings, once they are as ``wanted`` or stay as they are: a thread that was joined is listed for a moment more."""
+    deadline, last = time.monotonic() + SETTLING_SECONDS, belongings()
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        now = belongings()
+        if now == (wanted or last):
+            return now
+        last = now
+    return last
+
+
+@contextlib.contextmanager
+def busy_threads() -> Iterator[None]:
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            sum(range(100))
+            time.sleep(0)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def in_process() -> Iterator[str]:
+    """Starts and stops, mode by mode, of both engines where there are two."""
+    from plopi.collector import Collector
+
+    engines = ["python"]
+    with contextlib.suppress(Exception):
+        Collector(mode="cpu", engine="native")
+        engines.append("native")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    os.set_blocking(reader, False)
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    del wakeup
+    while True:
+        for engine in engines:
+            for mode in MODES:
+                collector = Collector(0.004, mode, engine)
+                collector.start(None)
+                collector.stop()
+                kept = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+                if kept != writer:
+                    raise SystemExit(f"the wakeup descriptor is {kept} and was {writer}")
+                with contextlib.suppress(BlockingIOError):
+                    os.read(reader, 65536)
+                yield f"in process: {engine}, {mode}"
+
+
+def over_http(kind: str, port: int, folder: Path) -> Iterator[str]:
+    """POST start, POST stop, and between them the application's own answer, which stays the same byte for byte."""
+    from http.client import HTTPConnection
+
+    def ask(method: str, path: str) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    while True:
+        for mode in MODES:
+            answers = [ask("POST", f"/debug/pprof/start?mode={mode}"), ask("GET", "/hello"), ask("POST", "/debug/pprof/stop")]
+            if [status for status, _ in answers] != [200] * 3 or answers[1][1] != b"hello":
+                raise SystemExit(f"the answers were {answers}")
+            for path in folder.iterdir():
+                path.unlink()
+            yield f"over HTTP: {kind}, {mode}"
+
+
+def main(how: str, size: int, folder: Path) -> None:
+    with busy_threads():
+        if how == "process":
+            outcome = compare(in_process(), size)
+        else:
+            import logging
+
+            from tests.collector.servers import SERVERS
+
+            logging.disable()
+            (folder / how).mkdir()
+            with SERVERS[how](token=TOKEN, datadir=folder / how) as port:
+                outcome = compare(over_http(how, port, folder / how), size)
+            shutil.rmtree(folder / how)
+    print(json.dumps({"counts": outcome.counts, "findings": outcome.findings}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
