@@ -45,9 +45,9 @@ def disks(seed: int, folder: Path) -> Outcome:
 
 def endings(seed: int, folder: Path) -> Outcome:
     """A shuffled hundred of all cases, the native engine under every CPython from 3.11."""
-    from tests.proof import endings
+    from tests.proof import lifecycle
 
-    return endings.run_some(seed, 100, folder, every_native=True)
+    return lifecycle.run_some(seed, 100, folder, every_native=True)
 
 
 def toggling(seed: int, folder: Path) -> Outcome:
@@ -68,10 +68,10 @@ def signals(seed: int, _folder: Path) -> Outcome:
 
 def foreign(_seed: int, _folder: Path) -> Outcome:
     """What takes minutes: CPython's suites that have to do with signals, threads, time and memory, and all of Tornado's."""
-    from tests.proof import foreign
+    from tests.proof import suites
 
     cpython = [f"test_{name}" for name in ("generators", "gc", "signal", "threading", "subprocess", "asyncio", "socket", "sys")]
-    return foreign.run(tuple(cpython), foreign.suite("tornado.test"))
+    return suites.run(tuple(cpython), suites.suite("tornado.test"))
 
 
 AREAS: dict[str, Round] = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.proof import foreign
+from tests.proof import suites
 from tests.proof.outcome import held
 
 
 def test_other_peoples_tests_do_not_notice() -> None:
-    outcome = foreign.run(foreign.CPYTHON, foreign.TORNADO)
+    outcome = suites.run(suites.CPYTHON, suites.TORNADO)
     held(outcome)
     assert sum(count for what, count in outcome.counts.items() if "tornado" in what) > 50
