@@ -13,4 +13,11 @@ PATHS = tuple(str(ROOT / folder) for folder in ("", "tests", "tests/formats"))
 
 def here() -> dict[str, Any]:
     """How a process of an area is started, so that it finds plopi and the tests."""
-    return {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONDONTWRITEBYTECODE": "1"}}
+    return {
+        "cwd": ROOT,
+        "env": {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [*PATHS, os.environ.get("PYTHONPATH", "")])),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    }

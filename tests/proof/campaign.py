@@ -26,6 +26,12 @@ def fuzz(seed: int, folder: Path) -> Outcome:
     return fuzz.run(seed, 60_000, 20_000, folder)
 
 
+def guided(seed: int, folder: Path) -> Outcome:
+    from tests.proof import guided
+
+    return guided.run(seed, 60, folder)
+
+
 def differential(seed: int, folder: Path) -> Outcome:
     from tests.proof import differential
 
@@ -55,7 +61,7 @@ def toggling(seed: int, folder: Path) -> Outcome:
 
     outcome = toggling.run("process", 50_000, folder)
     for kind in ("tornado", "wsgi", "asgi"):
-        outcome += toggling.run(kind, 500, folder)
+        outcome += toggling.run(kind, 250, folder)
     return outcome
 
 
@@ -76,6 +82,7 @@ def foreign(_seed: int, _folder: Path) -> Outcome:
 
 AREAS: dict[str, Round] = {
     "fuzz": fuzz,
+    "guided": guided,
     "differential": differential,
     "disks": disks,
     "endings": endings,
