@@ -115,32 +115,31 @@ def left_after_next_start(datadir: Path) -> Iterator[str]:
 
 
 def at_random(seed: int, size: int, folder: Path) -> Outcome:
-    """kill -9 at any moment from the first flush to after the end."""
+    """kill -9 at any moment: some time after one of the steps, which are spread evenly however busy the machine is."""
     chance, counts, findings = random.Random(seed), Counter[str](), []
-    whole = sorted(_killed_after(folder / "unhurt", None)[2] for _ in range(9))[4]
+    whole = sorted(_killed(folder / "unhurt", FLUSHES + 1, None)[2] for _ in range(9))[4]
     for number in range(size):
         datadir = folder / f"killed-{number}"
-        acknowledged, code, _ = _killed_after(datadir, chance.uniform(0, whole))
-        counts["killed at random" if code < 0 else "done before the kill"] += 1
-        counts[f"after {len(acknowledged)} of {FLUSHES + 1} steps"] += 1
+        acknowledged, code, _ = _killed(datadir, chance.randrange(FLUSHES + 1), chance.uniform(0, whole / FLUSHES))
+        counts[f"killed at random: after {len(acknowledged)} steps" if code < 0 else "done before the kill"] += 1
         findings += [f"random kill {number}, seed {seed}: {fault}" for fault in judged(datadir, acknowledged)]
-        shutil.rmtree(datadir)
+        shutil.rmtree(datadir, ignore_errors=True)
     return Outcome(counts, tuple(findings))
 
 
-def _killed_after(datadir: Path, seconds: float | None) -> tuple[bytes, int, float]:
-    """What was acknowledged, the exit code, how long it took."""
+def _killed(datadir: Path, steps: int, seconds: float | None) -> tuple[bytes, int, float]:
+    """Killed so long after so many steps: what was acknowledged, the exit code, how long it took."""
     ours, theirs = os.pipe()
     begin = time.monotonic()
     child = Child(lambda: record(datadir, theirs))
     os.close(theirs)
-    if seconds is not None:
-        time.sleep(seconds)
-        os.kill(child.pid, signal.SIGKILL)
-    ran = child.ended()
-    taken = time.monotonic() - begin
     with open(ours, "rb") as pipe:
-        return pipe.read(), ran.code, taken
+        acknowledged = pipe.read(steps)
+        if seconds is not None:
+            time.sleep(seconds)
+            os.kill(child.pid, signal.SIGKILL)
+        ran = child.ended()
+        return acknowledged + pipe.read(), ran.code, time.monotonic() - begin
 
 
 def at_every_call(_seed: int, _size: int, folder: Path) -> Outcome:
@@ -150,8 +149,8 @@ def at_every_call(_seed: int, _size: int, folder: Path) -> Outcome:
         for number in range(1, times + 1):
             datadir = folder / f"{call}-{number}"
             acknowledged, ran = _traced(partial(record, datadir), f"inject={call}:signal=KILL:when={number}", folder)
-            counts["killed at a system call" if ran.code == -signal.SIGKILL else "call that was not made again"] += 1
-            counts[f"at {call}"] += 1
+            killed = ran.code == -signal.SIGKILL
+            counts[f"killed at a system call: {call}" if killed else "call that was not made again"] += 1
             findings += [f"kill at {call} {number}: {fault}" for fault in judged(datadir, acknowledged)]
             shutil.rmtree(datadir)
     return Outcome(counts, tuple(findings))

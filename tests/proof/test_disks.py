@@ -24,20 +24,21 @@ def strace() -> None:
 def test_killed_at_random(tmp_path: Path) -> None:
     outcome = disks.run("random", 0, KILLS, tmp_path)
     held(outcome)
-    assert outcome.counts["killed at random"] > KILLS // 10
+    assert outcome.counts.total() == KILLS
+    assert len([what for what in outcome.counts if what.startswith("killed at random")]) > 3  # early and late
 
 
 def test_killed_at_every_system_call(tmp_path: Path, strace: None) -> None:
     outcome = disks.run("calls", 0, 0, tmp_path)
     held(outcome)
     for call in ("openat", "write", "fsync", "link", "rename", "unlink"):
-        assert outcome.counts[f"at {call}"]
+        assert outcome.counts[f"killed at a system call: {call}"]
 
 
 def test_every_call_may_answer_with_an_error(tmp_path: Path, strace: None) -> None:
     outcome = disks.run("errors", 0, 0, tmp_path)
     held(outcome)
-    assert outcome.counts["errors injected"] > 300
+    assert sum(count for what, count in outcome.counts.items() if what.startswith("errors injected")) > 300
 
 
 def test_full_disks(tmp_path: Path) -> None:
