@@ -42,6 +42,8 @@ class Viewer(web.Application):
     def __init__(self, services: Services, announce: Callable[[], None]) -> None:
         """``announce`` is called when a login link was used up."""
         self._services = services
+        self.heard: Callable[[iostream.IOStream], None] = lambda stream: None
+        """Called with the connection of each request, once its headers are there."""
         self.hub = live.Hub(services.store)
         super().__init__(
             self._routes(announce),
@@ -55,6 +57,7 @@ class Viewer(web.Application):
         )
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
+        self.heard(request.connection.stream)  # type: ignore[union-attr]
         try:
             admit(self._services, request)
         except Refused as refused:
@@ -88,7 +91,7 @@ class Viewer(web.Application):
 
 
 class Server(HTTPServer):
-    """An HTTP server that will not be drowned in connections."""
+    """An HTTP server that will not be drowned in connections: at the limit the one that has been silent for longest goes."""
 
     def initialize(self, application: Viewer) -> None:  # type: ignore[override]
         super().initialize(
@@ -100,17 +103,28 @@ class Server(HTTPServer):
         )
         self.max_buffer_size = 2**20
         self._open = 0
+        self._silent: dict[iostream.IOStream, None] = {}
+        """Connections that have not brought a request yet, oldest first."""
+        application.heard = self._has_spoken
 
     def handle_stream(self, stream: iostream.IOStream, address: Any) -> None:
         if self._open >= MOST_CONNECTIONS:
-            stream.close()
-            return
+            oldest = next(iter(self._silent), stream)
+            oldest.close()
+            if oldest is stream:
+                return
+            self._has_spoken(oldest)  # it will not, but is no longer waited for
         self._open += 1
+        self._silent[stream] = None
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn: object) -> None:
         self._open -= 1
+        self._has_spoken(server_conn.stream)  # type: ignore[attr-defined]
         super().on_close(server_conn)
+
+    def _has_spoken(self, stream: iostream.IOStream) -> None:
+        self._silent.pop(stream, None)
 
 
 def listen(config: Config) -> list[socket.socket]:

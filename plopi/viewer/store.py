@@ -10,7 +10,7 @@ import contextlib
 import heapq
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,6 +85,7 @@ class Store:
         self._forgotten = 0
         """Changes up to this revision are not all known any more."""
         self._unread: set[str] = set()
+        self._parts: set[str] = set()
         self._scanned_at = float("-inf")
         self._scan: asyncio.Task[None] | None = None
         self._entries: dict[str, Entry] = {}
@@ -103,9 +104,6 @@ class Store:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries.values())
 
     def ids(self) -> list[str]:
         """From any thread."""
@@ -284,9 +282,8 @@ class Store:
 
     async def _see_who_lives(self, loop: asyncio.AbstractEventLoop) -> None:
         """Recordings change their status without a change of the file when their process ends."""
-        parts = [(entry, entry.summary.about) for entry in self if entry.is_part and entry.summary is not None]
-        if not parts:
-            return
+        entries = map(self._entries.__getitem__, self._parts)
+        parts = [(entry, entry.summary.about) for entry in entries if entry.summary is not None]
         alive = await loop.run_in_executor(self._scanner, lambda: [self.processes.alive(about) for _, about in parts])
         for (entry, _), lives in zip(parts, alive):
             entry.alive = lives
@@ -361,7 +358,9 @@ class Store:
         if entry is not None:
             self._changes[entry.id] = self.revision
             self._changes.move_to_end(entry.id)
-            unread = entry.id in self._entries and entry.summary is None and not entry.is_broken
+            there = entry.id in self._entries
+            (self._parts.add if there and entry.is_part else self._parts.discard)(entry.id)
+            unread = there and entry.summary is None and not entry.is_broken
             (self._unread.add if unread else self._unread.discard)(entry.id)
             while len(self._changes) > MOST_CHANGES:
                 self._forgotten = self._changes.popitem(last=False)[1]

@@ -56,6 +56,8 @@ class Watcher:
         self._clock = clock
         self._now_ns = now_ns
         self._files: dict[str, Found] = {}
+        self._hot: set[str] = set()
+        """Of these, the names that are looked at in every scan."""
         self._directory_key: tuple[int, int, int] | None = None
         self._full_at = float("-inf")
         self._full_cost = 0.0
@@ -66,7 +68,7 @@ class Watcher:
             fd = self._open_directory()
         except OSError as error:
             gone = tuple(self._files)
-            self._files, self._directory_key = {}, None
+            self._files, self._hot, self._directory_key = {}, set(), None
             return Changes((), gone, _problem(self.directory, error))
         try:
             return self._scan(fd)
@@ -131,6 +133,7 @@ class Watcher:
                     self._look(entry.name, partial(entry.stat, follow_symlinks=False), files, changed)
         gone = tuple(name for name in self._files if name not in files)
         self._files, self._directory_key = files, directory_key
+        self._hot = {name for name, found in files.items() if self._is_hot(found)}
         cost = max(time.thread_time() - cpu_began, (self._clock() - began) / BUSY_FACTOR)
         self._full_at, self._full_cost = began, cost
         return Changes(tuple(changed), gone, None)
@@ -138,15 +141,18 @@ class Watcher:
     def _scan_hot(self, fd: int) -> Changes:
         changed: list[Found] = []
         files = self._files
-        now = self._now_ns()
         before = len(files)
-        for name, found in list(files.items()):
-            if name.endswith(PART_SUFFIX) or now - found.key.mtime_ns < HOT_SECONDS * 1e9:
-                del files[name]
-                self._look(name, partial(os.stat, name, dir_fd=fd, follow_symlinks=False), files, changed, found)
+        self._hot = {name for name in self._hot if self._is_hot(files[name])}
+        for name in self._hot:
+            found = files.pop(name)
+            self._look(name, partial(os.stat, name, dir_fd=fd, follow_symlinks=False), files, changed, found)
+        self._hot &= files.keys()
         if len(files) != before:
             self._directory_key = None  # something went: the next scan looks at all
         return Changes(tuple(changed), (), None)
+
+    def _is_hot(self, found: Found) -> bool:
+        return found.name.endswith(PART_SUFFIX) or self._now_ns() - found.key.mtime_ns < HOT_SECONDS * 1e9
 
     def _look(
         self,

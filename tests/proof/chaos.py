@@ -99,7 +99,7 @@ class Scene:
         """The list against what was acknowledged and what is there."""
         there = self._there()
         expected = {name.removesuffix(PART) + ".pb.gz" for name in there if name.endswith((PART, ".pb.gz"))}
-        end, unsettled = time.monotonic() + PATIENCE, ["nothing was looked at"]
+        end, unsettled = time.monotonic() + 4 * PATIENCE, ["nothing was looked at"]
         while unsettled and time.monotonic() < end:
             time.sleep(0.2)
             rows = self.look()

@@ -58,6 +58,8 @@ class Seen:
     status: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     news: int = 0
+    dropped: int = 0
+    """Connections of clients that the viewer closed: those idle for 30 s, as some are by chance."""
     rss: int = 0
 
     def percentile(self, share: float) -> float:
@@ -160,7 +162,12 @@ async def _client(port: int, end: float, seen: Seen) -> None:
     while time.monotonic() < end:
         query = chance.choice(("", "&q=rewritten", "&q=run-0000", f"&page={chance.randint(1, 40)}", "&sort=size"))
         began = time.monotonic()
-        status, body = await _get(port, f"/api/profiles?per=50{query}", streams)
+        try:
+            status, body = await _get(port, f"/api/profiles?per=50{query}", streams)
+        except (ConnectionError, asyncio.IncompleteReadError):  # it was idle for too long, or was refused
+            seen.dropped += 1
+            streams = await asyncio.open_connection("127.0.0.1", port)
+            continue
         seen.latency.append(time.monotonic() - began)
         seen.status[status] += 1
         if status == 200 and "rewritten" in query:
@@ -223,7 +230,7 @@ def report(load: Load, seen: Seen) -> str:
     return (
         f"{load.seconds:g} s, {load.clients} clients, {load.sockets} websockets, {load.stalled} stalled, {load.files} files, "
         f"{load.rewrites} rewrites/s: {len(seen.latency)} lists, {milliseconds}; statuses {dict(seen.status)}; {seen.news} news; "
-        f"{seen.rss / 2**20:.0f} MiB; wrong: {seen.wrong[:3] or 'nothing'}"
+        f"{seen.dropped} dropped; {seen.rss / 2**20:.0f} MiB; wrong: {seen.wrong[:3] or 'nothing'}"
     )
 
 
