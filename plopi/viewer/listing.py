@@ -62,11 +62,14 @@ class Question:
 
 @dataclass(frozen=True)
 class News:
-    """What happened to the profiles after ``since``, up to ``revision``; ``changed`` is None if all of them may have changed."""
+    """What happened to the profiles after ``since``, up to ``revision``.
+
+    ``changed``: their ids, each with the revision of its last change; None if all of them may have changed.
+    """
 
     since: int
     revision: int
-    changed: list[str] | None
+    changed: list[tuple[str, int]] | None
     ids: Callable[[], list[str]]
     get: Callable[[str], Entry | None]
 
@@ -122,6 +125,9 @@ class _Order:
 
     def put(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> None:
         place: Any = self._place(entry, texts, now_ns)
+        if place == self._places.get(entry.id):
+            return
+        self.drop(entry.id)
         if place is not None:
             self._places[entry.id] = place
             bisect.insort(self._known if len(place) == 3 else self._unknown, place)
@@ -156,15 +162,18 @@ class Listing:
         self._orders: OrderedDict[Which, _Order] = OrderedDict()
 
     def update(self, news: News, now_ns: int) -> None:
-        """Take in what has changed."""
+        """Take in what has changed, but for what requests that were answered meanwhile have brought."""
         with self._lock:
-            if news.changed is None or len(news.changed) > MOST_ONE_BY_ONE + len(self._entries) // 10:
+            if news.revision <= self.revision:
+                return
+            changed = None if news.changed is None else [each for each, at in news.changed if at > self.revision]
+            if changed is None or len(changed) > MOST_ONE_BY_ONE + len(self._entries) // 10:
                 self._take_all(news)
                 return
-            for profile_id in news.changed:
+            for profile_id in changed:
                 self._take(profile_id, news.get(profile_id), now_ns)
             if news.since <= self.revision:
-                self.revision = max(self.revision, news.revision)
+                self.revision = news.revision
 
     def page(self, question: Question, now_ns: int, vital: Callable[[Entry], Vital | None]) -> Page:
         """Filter, sort and cut. A page past the end is the last one: rows may have gone since the link was made."""
@@ -188,11 +197,11 @@ class Listing:
         self.revision = news.revision
 
     def _take(self, profile_id: str, entry: Entry | None, now_ns: int) -> None:
-        for order in self._orders.values():
-            order.drop(profile_id)
-        self._entries.pop(profile_id, None)
         self._texts.pop(profile_id, None)
         if entry is None:
+            self._entries.pop(profile_id, None)
+            for order in self._orders.values():
+                order.drop(profile_id)
             return
         self._entries[profile_id] = entry
         if any(which.words for which in self._orders):

@@ -117,15 +117,15 @@ class Store:
         """Profiles that are still to be looked at for the first time."""
         return len(self._unread)
 
-    def changed_since(self, revision: int) -> list[str] | None:
-        """The ids of what has changed, come or gone after ``revision``; None if that is too long ago to be known."""
+    def changed_since(self, revision: int) -> list[tuple[str, int]] | None:
+        """What has changed, come or gone after ``revision``, by id, and when; None if that is too long ago to be known."""
         if revision < self._forgotten:
             return None
-        found: list[str] = []
+        found: list[tuple[str, int]] = []
         for profile_id, at in reversed(self._changes.items()):
             if at <= revision:
                 break
-            found.append(profile_id)
+            found.append((profile_id, at))
         return found
 
     def refresh_soon(self) -> None:

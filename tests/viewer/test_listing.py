@@ -33,7 +33,8 @@ def entry(name: str, size: int = 1, samples: int | None = 1, age_s: float = 100,
 
 def news_of(entries: list[Entry], since: int = -1, revision: int = 1, changed: list[str] | None = None) -> News:
     by_id = {entry.id: entry for entry in entries}
-    return News(since, revision, changed, lambda: list(by_id), by_id.get)
+    pairs = None if changed is None else [(each, revision) for each in changed]
+    return News(since, revision, pairs, lambda: list(by_id), by_id.get)
 
 
 def listing_of(entries: list[Entry]) -> Listing:
@@ -233,3 +234,22 @@ def test_a_listing_kept_up_is_one_made_anew(steps: list[Any], sort: str, descend
                 asked = replace(question, page=page)
                 fresh = listing_of(list(present.values())).page(asked, NOW, lambda _: None)
                 assert kept.page(asked, NOW, lambda _: None) == fresh
+
+
+def test_what_another_request_has_brought_is_not_taken_in_again() -> None:
+    """Many requests that wait for a thread hold the same news; each may cost only what the ones before did not bring."""
+    entries = [entry(f"{number}.pb.gz") for number in range(3)]
+    listing, asked = listing_of(entries), []
+
+    def get(profile_id: str) -> Entry:
+        asked.append(profile_id)
+        return next(each for each in entries if each.id == profile_id)
+
+    first, second, third = (each.id for each in entries)
+    listing.update(News(1, 3, [(second, 3), (first, 2)], list, get), NOW)
+    listing.update(News(1, 3, [(second, 3), (first, 2)], list, get), NOW)
+    listing.update(News(1, 4, [(third, 4), (second, 3), (first, 2)], list, get), NOW)
+    assert asked == [second, first, third]
+    assert listing.revision == 4
+    listing.update(News(-1, 2, None, list, get), NOW)
+    assert listing.revision == 4, "old news do not undo newer ones"
