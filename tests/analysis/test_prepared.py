@@ -24,8 +24,8 @@ either = st.one_of(stacks_profiles(), calls_profiles())
 
 
 def frozen(arrays: dict[str, NDArray[Any]], width: str) -> dict[str, NDArray[Any]]:
-    """As they come out of a memory map: read-only."""
-    copies = {name: array.astype(width) for name, array in arrays.items()}
+    """As they come out of a memory map: read-only. Text is bytes at any width."""
+    copies = {name: array.astype(array.dtype if array.dtype == np.uint8 else width) for name, array in arrays.items()}
     for array in copies.values():
         array.flags.writeable = False
     return copies
@@ -34,7 +34,13 @@ def frozen(arrays: dict[str, NDArray[Any]], width: str) -> dict[str, NDArray[Any
 def everything(profile: Profile, prepared: dict[str, NDArray[Any]] | None) -> list[object]:
     kept, view = index(profile, prepared), View.parse({}, profile)
     functions = range(len(profile.functions))
-    return [payloads.graph(kept, view), payloads.table(kept, view), *(payloads.function(kept, view, f) for f in functions)]
+    by_name = payloads.table(kept, View.parse({"sort": "name"}, profile))
+    return [
+        payloads.graph(kept, view),
+        payloads.table(kept, view),
+        by_name,
+        *(payloads.function(kept, view, f) for f in functions),
+    ]
 
 
 @given(either, st.sampled_from(["<i4", "<i8"]))
@@ -50,7 +56,8 @@ def test_arrays_that_lie_are_refused_or_do_no_harm(profile: Profile, data: st.Da
         arrays[name] = arrays[name][: data.draw(st.integers(0, len(arrays[name])))]
     else:
         row = data.draw(st.integers(0, len(arrays[name]) - 1))
-        arrays[name][row] = data.draw(st.one_of(st.integers(-3, 20), st.integers(-(2**31), 2**31 - 1)))
+        lie = data.draw(st.one_of(st.integers(-3, 20), st.integers(-(2**31), 2**31 - 1)))
+        arrays[name][row] = lie & 0xFF if arrays[name].dtype == np.uint8 else lie
     with contextlib.suppress(PlopiError):
         everything(profile, arrays)
 
@@ -59,7 +66,7 @@ def test_arrays_that_lie_are_refused_or_do_no_harm(profile: Profile, data: st.Da
 def test_arrays_of_noise_end_too(profile: Profile, random: Any) -> None:
     arrays = {name: array.copy() for name, array in prepare(profile).items()}
     for name, array in arrays.items():
-        if not name.endswith(".start"):
+        if not name.endswith("start") and array.dtype != np.uint8:
             most = int(array.max(initial=0))
             low = np.arange(len(array)) + 1 if name == "tree.end" else np.zeros(len(array), dtype=np.int64)
             arrays[name] = np.array([random.randint(int(least), max(most, int(least))) for least in low], dtype=np.int32)
@@ -75,6 +82,8 @@ def test_arrays_of_noise_end_too(profile: Profile, random: Any) -> None:
         ("edges.callee", [-1, 2]),
         ("edges.callee", [1]),
         ("edges.by_callee", [0, 2]),
+        ("edges.caller_start", [0, 2, 1, 2]),
+        ("edges.callee_start", [0, 0, 1, 3]),
         ("tree.parent", [-1, 1, 0]),
         ("tree.end", [3, 1, 3]),
         ("tree.end", [3, 2, 4]),
@@ -103,3 +112,22 @@ def test_what_is_missing_or_no_integer_is_refused() -> None:
         index(profile, {name: array for name, array in arrays.items() if name != "tree.end"}).weighed(Selection())
     with pytest.raises(FormatError, match=r"tree\.end"):
         index(profile, arrays | {"tree.end": np.array([1.0])}).weighed(Selection())
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("names.order", [0, 1, 3]),
+        ("names.order", [0, 1]),
+        ("packages.file_row", [0, 0, 1]),
+        ("packages.package", [9]),
+        ("packages.module", [-1]),
+        ("packages.names_start", [0, 3, 2]),
+        ("packages.names_start", []),
+    ],
+)
+def test_names_that_are_out_of_range_are_refused_too(name: str, values: list[int]) -> None:
+    profile = profile_from("a 1\nb 1\nc 1")
+    kept = index(profile, prepare(profile) | {name: np.array(values, dtype=np.int32)})
+    with pytest.raises(FormatError, match=name):
+        _ = kept.by_name, kept.packages

@@ -204,7 +204,7 @@ def test_after_a_restart_nothing_is_read_again(datadir: Path, cache: DiskCache, 
     assert len(reads) == before
 
 
-@pytest.mark.parametrize("damage", ["cut", "zeros", "ids"])
+@pytest.mark.parametrize("damage", ["cut", "zeros", "ids", "prepared"])
 def test_a_damaged_cache_is_rebuilt(datadir: Path, cache: DiskCache, slow: None, reads: list[str], damage: str) -> None:
     with viewer(datadir, disk_cache=cache) as running:
         assert graph_of(running.client, "a.folded") == (200, 30_000)
@@ -213,6 +213,12 @@ def test_a_damaged_cache_is_rebuilt(datadir: Path, cache: DiskCache, slow: None,
     if damage == "ids":
         path.write_bytes(whole[: len(whole) // 4] + b"\x7f" * (len(whole) // 2) + whole[len(whole) // 4 * 3 :])
         os.truncate(path, len(whole))
+    elif damage == "prepared":
+        damaged = bytearray(whole)
+        end = columns.decode(memoryview(damaged)).prepared["tree.end"]
+        at = end.__array_interface__["data"][0] - np.frombuffer(damaged, np.uint8).__array_interface__["data"][0]
+        damaged[at : at + 4] = b"\0\0\0\x7f"
+        path.write_bytes(damaged)
     else:
         DAMAGE[damage](path)
     before = len(reads)

@@ -49,21 +49,6 @@ class StackStructure:
 
 
 @dataclass(frozen=True)
-class Dump:
-    """Where in ``Profile.calls`` the edges stand: ``rows[edge]``, or, where the dump has an edge twice, groups of rows."""
-
-    rows: Ids | None = None
-    """None: in the same order."""
-    groups: Groups | None = None
-
-    def edges(self, values: Ints) -> Ints:
-        """A column of the dump's edges, by edge of the call graph."""
-        if self.groups is not None:
-            return self.groups.sums(values)
-        return values if self.rows is None else values[self.rows]
-
-
-@dataclass(frozen=True)
 class Structure:
     """Edges by (caller, callee), and both adjacency indexes: those of a function cost only what they hold.
 
@@ -79,7 +64,8 @@ class Structure:
     callers: Groups
     """Edges by callee."""
     stacks: StackStructure | None = None
-    dump: Dump | None = None
+    dump: Ints | None = None
+    """By edge: the dump's cumtime of it, the sum where the dump has it twice."""
 
     def rows(self, caller: Ids, callee: Ids) -> Ints:
         """The edges' rows, NONE where there is no such edge: a binary search among the caller's."""
@@ -94,6 +80,16 @@ class Structure:
         there = low < end
         there[there] = self.callee[low[there]] == np.asarray(callee)[there]
         return np.where(there, low, -1)
+
+    def callers_but_itself(self, function: int) -> Ids:
+        """Edges into a function from all others."""
+        rows = self.callers.of(function)
+        first, end = int(self.callees.start[function]), int(self.callees.start[function + 1])
+        callees = self.callee[first:end]
+        loop = int(np.searchsorted(callees, callees.dtype.type(function)))
+        recurs = loop < len(callees) and callees[loop] == function
+        others: Ids = rows[rows != first + loop] if recurs else rows
+        return others
 
     @cached_property
     def foreign(self) -> Mask:
@@ -127,6 +123,8 @@ class Numbers:
     edge_exact: Mask | None = None
     """None: all are."""
     parts: tuple[Part, ...] = ()
+    memo: Memo = field(default_factory=lambda: Memo(1000), compare=False, repr=False)
+    """Room for what one picture after the other wants."""
 
     @property
     def sampled(self) -> bool:
@@ -213,7 +211,8 @@ def _counted(profile: Profile, selection: Selection) -> Ints | slice:
 
 
 def _refuse_overflow(weight: Ints) -> None:
-    if float(np.abs(weight, dtype=np.float64).sum()) >= 2.0**62:
+    most = max(abs(int(weight.max(initial=0))), abs(int(weight.min(initial=0))))
+    if most * len(weight) >= 2**62 and float(np.abs(weight, dtype=np.float64).sum()) >= 2.0**62:
         raise PlopiError("The weights of this profile add up to more than 2**62: they cannot be told apart from nonsense.")
 
 
@@ -223,11 +222,10 @@ def calls_of(profile: Profile) -> Calls:
     return profile.calls
 
 
-def _numbers_of_calls(calls: Calls, structure: Structure, dump: Dump) -> Numbers:
-    own, cum, edge = column(calls.self), column(calls.cum), column(calls.edge_cum)
+def _numbers_of_calls(calls: Calls, structure: Structure, edge: Ints) -> Numbers:
+    own, cum = column(calls.self), column(calls.cum)
     _refuse_overflow(own)
-    _refuse_overflow(edge)
-    edge = dump.edges(edge)
+    _refuse_overflow(column(calls.edge_cum))
     exact: Mask | None = None
     if not edge.any() and cum.any():  # counts of calls without times
         edge, exact = _bounds(structure, cum)

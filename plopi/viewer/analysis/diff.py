@@ -252,9 +252,9 @@ def _packages(whole: Joined, sides: Sequence[Index]) -> Packages:
     """Each function where it belongs on the side that has it, the subject's word before the base's."""
     file_row = np.zeros(len(whole.profile.functions), dtype=np.int64)
     subject, base = (side.packages for side in sides)
-    file_row[whole.functions[1]] = base.file_row + len(subject.origins)
+    file_row[whole.functions[1]] = base.file_row + len(subject.package)
     file_row[whole.functions[0]] = subject.file_row
-    return Packages((*subject.origins, *base.origins), file_row, lambda: (*subject.modules, *base.modules))
+    return Packages.of((*subject.origins, *base.origins), file_row, lambda: (*subject.modules, *base.modules))
 
 
 def _bounds(whole: Joined, sides: Sequence[Index]) -> Mask | None:

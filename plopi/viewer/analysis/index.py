@@ -12,7 +12,7 @@ from plopi.model import Profile
 from plopi.viewer.analysis import choose, flame, packages, table
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of
 from plopi.viewer.analysis.columns import Ids, column
-from plopi.viewer.analysis.prepared import Arrays, structure_from, structure_of
+from plopi.viewer.analysis.prepared import Arrays, order_from, packages_from, structure_from, structure_of
 from plopi.viewer.analysis.rank import Choice
 from plopi.viewer.analysis.search import Texts
 
@@ -43,7 +43,7 @@ class Weighed:
         return flame.Forest(self.numbers, self._index.name_rank)
 
     @cached_property
-    def groups(self) -> tuple[list[packages.Group], dict[int, int]]:
+    def groups(self) -> tuple[list[packages.Group], Ids]:
         """The groups by colour, and each file row's place among them."""
         return self._index.packages.groups(self.numbers.self)
 
@@ -74,7 +74,7 @@ class Index:
 
     @cached_property
     def packages(self) -> packages.Packages:
-        return packages.packages(self.profile)
+        return packages.packages(self.profile) if self._prepared is None else packages_from(self.profile, self._prepared)
 
     @cached_property
     def texts(self) -> Texts:
@@ -82,12 +82,14 @@ class Index:
 
     @cached_property
     def by_name(self) -> Ids:
-        return table.order_by_name(self.profile, self.texts)
+        if self._prepared is None:
+            return table.order_by_name(self.profile, self.texts)
+        return order_from(self.profile, self._prepared)
 
     @cached_property
     def name_rank(self) -> Ids:
         """By function: its place in the order of names."""
-        rank = np.empty_like(self.by_name)
+        rank = np.zeros_like(self.by_name)
         rank[self.by_name] = np.arange(len(rank), dtype=rank.dtype)
         return rank
 
@@ -95,6 +97,11 @@ class Index:
     def by_calls(self) -> Ids | None:
         """Functions by number of calls, most first; None where the profile does not count them."""
         return None if self.profile.calls is None else table.order_by_weight(column(self.profile.calls.calls))
+
+    def check(self) -> None:
+        """Look at all that was prepared, which costs milliseconds. FormatError where it cannot belong to the profile."""
+        if self._prepared is not None:
+            _ = self.structure, self.packages, self.by_name
 
     def numbers(self, selection: Selection) -> Numbers:
         return numbers_of(self.profile, self.structure, selection)

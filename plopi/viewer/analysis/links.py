@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,24 +114,33 @@ class _CallsLinker:
         self._steps_left = 0 if near else MOST_STEPS
 
     def linked(self) -> Linked:
+        inside = self._rows_inside()
         for function in self._chosen:
-            self._add_callers(function)
+            self._add_callers(function, inside[function])
         self._reach_the_rest()
         links = [self._links[ends] for ends in sorted(self._links)]
         return Linked(links, {function: int(self._numbers.cum[function]) for function in self._roots}, {})
 
-    def _add_callers(self, function: int) -> None:
+    def _rows_inside(self) -> dict[int, Ids]:
+        """By chosen function: the edges into it from the others that are chosen. Of one with many callers, looked up by pairs."""
+        structure, ids = self._numbers.structure, np.array(sorted(self._chosen), dtype=np.int64)
+        narrow = {f: _callers_of(self._numbers, f).rows for f in self._chosen}
+        wide = [f for f in self._chosen if _callers_of(self._numbers, f).count > WIDEST_FAN]
+        found = {f: rows[self._among[structure.caller[rows]]] for f, rows in narrow.items()}
+        pairs = structure.rows(np.tile(ids, len(wide)), np.repeat(np.array(wide, dtype=np.int64), len(ids)))
+        return found | {f: rows[(rows >= 0) & (ids != f)] for f, rows in zip(wide, pairs.reshape(len(wide), len(ids)))}
+
+    def _add_callers(self, function: int, inside: Ids) -> None:
         """Link a function to its chosen callers, and where one that is hidden is heavier, by way of that."""
-        rows = self._caller_rows(function)
-        if not len(rows):
+        callers = _callers_of(self._numbers, function)
+        if not callers.count:
             self._begin_at(function)
             return
-        inside = self._among[self._numbers.structure.caller[rows]]
-        for row in rows[inside].tolist():
-            weight = int(self._numbers.edge[row])
-            self._add(Link(int(self._numbers.structure.caller[row]), function, weight, weight, self._is_exact(row)))
-        weights = self._numbers.edge[rows]
-        if weights[~inside].max(initial=-1) > weights[inside].max(initial=-1):
+        weights = self._numbers.edge[inside]
+        for row, caller, weight in zip(inside.tolist(), self._numbers.structure.caller[inside].tolist(), weights.tolist()):
+            self._add(Link(caller, function, weight, weight, self._is_exact(row)))
+        hidden = next((weight for caller, weight in callers.heaviest if not self._among[caller]), -1)
+        if hidden > weights.max(initial=-1):
             self._add_widest(function, self._among)
 
     def _reach_the_rest(self) -> None:
@@ -168,7 +177,7 @@ class _CallsLinker:
             return
         seen = {function}
         onward: dict[int, int] = {}
-        heap = [(-weight, caller, function) for caller, weight in self._heaviest_callers(function)]
+        heap = [(-weight, caller, function) for caller, weight in _callers_of(self._numbers, function).heaviest]
         heapq.heapify(heap)
         steps = min(FARTHEST, self._steps_left)
         while heap and len(seen) <= steps:
@@ -181,7 +190,7 @@ class _CallsLinker:
                 self._add(self._residual(caller, function, -width, onward))
                 break
             if not self._among[caller]:
-                for further, weight in self._heaviest_callers(caller):
+                for further, weight in _callers_of(self._numbers, caller).heaviest:
                     if further not in seen:
                         heapq.heappush(heap, (max(width, -weight), further, caller))
         self._steps_left -= len(seen) - 1
@@ -193,7 +202,7 @@ class _CallsLinker:
             hidden.append(step)
             step = onward[step]
         # Where each function on the way has one caller, all of its time came this way: the dump proves the last edge's weight.
-        proven = bool(hidden) and all(len(self._caller_rows(function)) == 1 for function in hidden)
+        proven = bool(hidden) and all(_callers_of(self._numbers, function).count == 1 for function in hidden)
         if proven:
             weight = self._edge_weight(hidden[-1], callee)
             proven = self._numbers.edge_exact is None
@@ -207,17 +216,24 @@ class _CallsLinker:
     def _is_exact(self, row: int) -> bool:
         return self._numbers.edge_exact is None or bool(self._numbers.edge_exact[row])
 
-    def _caller_rows(self, function: int) -> Ids:
-        """Edges into a function but its own."""
-        rows = self._numbers.structure.callers.of(function)
-        foreign: Ids = rows[self._numbers.structure.caller[rows] != function]
-        return foreign
 
-    def _heaviest_callers(self, function: int) -> Iterator[tuple[int, int]]:
-        """(caller, weight) of the heaviest edges into a function."""
-        rows = self._caller_rows(function)
-        weights = self._numbers.edge[rows]
-        if len(rows) > WIDEST_FAN:
-            widest = heaviest(weights, WIDEST_FAN)
-            rows, weights = rows[widest], weights[widest]
-        return zip(self._numbers.structure.caller[rows].tolist(), weights.tolist())
+@dataclass(frozen=True)
+class _Callers:
+    """Of a function's callers but itself the heaviest: edges, and (caller, weight); and how many there are."""
+
+    rows: Ids
+    heaviest: list[tuple[int, int]]
+    count: int
+
+
+def _callers_of(numbers: Numbers, function: int) -> _Callers:
+    name = ("callers", function)
+    found: _Callers | None = numbers.memo.get(name)
+    if found is None:
+        rows = numbers.structure.callers_but_itself(function)
+        weights = numbers.edge[rows]
+        widest = heaviest(weights, WIDEST_FAN)
+        ends = zip(numbers.structure.caller[rows[widest]].tolist(), weights[widest].tolist())
+        found = _Callers(np.sort(rows[widest]), list(ends), len(rows))
+        numbers.memo.put(name, found)
+    return found

@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from plopi.errors import FormatError
 from plopi.model import GC_FUNCTION, TRUNCATED_FUNCTION, Profile
-from plopi.viewer.analysis.columns import Ints, sums_by_id
+from plopi.viewer.analysis.columns import Ids, Ints, column, sums_by_id
 
 COLOURS = 8
 DOMINANT = 0.5
@@ -45,29 +46,54 @@ class Group:
 
 @dataclass(frozen=True)
 class Packages:
-    """The origin of every file of a profile: ``origin_of_file[file_row[function]]`` is that of a function."""
+    """The origin of every file of a profile; that of a function is at ``file_row[function]``.
 
-    origins: tuple[Origin, ...]
-    file_row: Ints
+    ``package`` and ``module`` are rows of ``names``, which are distinct, by file row; the first of these is "": no module.
+    """
+
+    names: Sequence[str]
+    package: Ids
+    module: Ids
+    file_row: Ids
     name_modules: Callable[[], Sequence[str]] = tuple
+
+    @classmethod
+    def of(cls, found: Sequence[Origin], file_row: Ids, name_modules: Callable[[], Sequence[str]] = tuple) -> Packages:
+        numbers = {"": 0}
+        package = [numbers.setdefault(origin.package, len(numbers)) for origin in found]
+        module = [numbers.setdefault(origin.module, len(numbers)) for origin in found]
+        return cls(tuple(numbers), np.array(package, dtype=np.int64), np.array(module, dtype=np.int64), file_row, name_modules)
 
     @cached_property
     def modules(self) -> tuple[str, ...]:
         """Dotted names of modules, by file row too: ``flask.json.provider`` of ``.../site-packages/flask/json/provider.py``."""
-        return tuple(self.name_modules())
+        found = tuple(self.name_modules())
+        if len(found) != len(self.package):
+            raise FormatError(f"the profile has {len(found)} files, its packages {len(self.package)}; please report this file")
+        return found
 
     @cached_property
+    def origins(self) -> tuple[Origin, ...]:
+        names = self.names
+        return tuple(
+            Origin(names[package], names[module]) for package, module in zip(self.package.tolist(), self.module.tolist())
+        )
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """Names of packages, by file row."""
         return tuple(origin.package for origin in self.origins)
 
-    def groups(self, own: Ints) -> tuple[list[Group], dict[int, int]]:
+    def package_of(self, function: int) -> str:
+        return self.names[int(self.package[self.file_row[function]])]
+
+    def groups(self, own: Ints) -> tuple[list[Group], Ids]:
         """The groups for self weights by function, heaviest first and the rest last; and each file row's place among them."""
-        weights = sums_by_id(self.file_row, own, len(self.origins)).tolist()
-        split = _dominant(self.origins, weights)
-        names = [_group_name(origin, split) for origin in self.origins]
+        weights = sums_by_id(self.file_row, own, len(self.package))
+        keys, row = np.unique(self._group_keys(weights), return_inverse=True)
+        names = [self._group_name(key) for key in keys.tolist()]
         sums: dict[str, int] = {}
-        for name, weight in zip(names, weights):
+        for name, weight in zip(names, sums_by_id(row, weights, len(keys)).tolist()):
             sums[name] = sums.get(name, 0) + weight
         ranked = sorted(sums, key=lambda name: (-sums[name], name))
         coloured = [name for name in ranked if sums[name] > 0][:COLOURS]
@@ -76,7 +102,31 @@ class Packages:
         if rest:
             groups.append(Group(OTHER, sum(sums[name] for name in rest), None))
         place = {name: i for i, name in enumerate(coloured)}
-        return groups, {row: place.get(name, len(coloured)) for row, name in enumerate(names)}
+        return groups, np.array([place.get(name, len(coloured)) for name in names], dtype=np.int64)[row]
+
+    def _group_keys(self, weights: Ints) -> Ints:
+        """By file row: the row of its package's name; in the dominant package, that of its module's and more."""
+        keys = column(self.package)
+        dominant = self._dominant(weights)
+        if dominant is None:
+            return keys
+        apart = (keys == dominant) & (self.module != 0)
+        return np.where(apart, len(self.names) * (dominant + 1) + self.module, keys)
+
+    def _dominant(self, weights: Ints) -> int | None:
+        """The package that owns most, where it has more than one module."""
+        sums = sums_by_id(self.package, weights, len(self.names))
+        for package in np.flatnonzero(sums > int(weights.sum()) * DOMINANT).tolist():
+            if len(np.unique(self.module[self.package == package])) > 1:
+                return int(package)
+        return None
+
+    def _group_name(self, key: int) -> str:
+        split, row = divmod(key, len(self.names))
+        if not split:
+            return self.names[row]
+        package = self.names[split - 1]
+        return self.names[row] if package == STDLIB else f"{package}.{self.names[row]}"
 
 
 def packages(profile: Profile) -> Packages:
@@ -96,7 +146,7 @@ def packages(profile: Profile) -> Packages:
                 file_row[fileless[names[fileless] == name]] = len(found)
                 found.append(Origin(group))
                 special.append(group)
-    return Packages(tuple(found), file_row, lambda: [*module_names(texts), *special])
+    return Packages.of(found, file_row, lambda: [*module_names(texts), *special])
 
 
 def origins(files: Sequence[str]) -> list[Origin]:
@@ -169,22 +219,6 @@ def _common_directory(paths: Iterable[str]) -> str:
     first, last = min(found), max(found)
     alike = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
     return first[: first.rfind("/", 0, alike) + 1]
-
-
-def _dominant(origins: Sequence[Origin], weights: Sequence[int]) -> str | None:
-    sums: dict[str, int] = {}
-    modules: dict[str, set[str]] = {}
-    for origin, weight in zip(origins, weights):
-        sums[origin.package] = sums.get(origin.package, 0) + weight
-        modules.setdefault(origin.package, set()).add(origin.module)
-    whole = sum(sums.values())
-    return next((p for p, weight in sums.items() if weight > whole * DOMINANT and len(modules[p]) > 1), None)
-
-
-def _group_name(origin: Origin, split: str | None) -> str:
-    if origin.package != split or not origin.module:
-        return origin.package
-    return origin.module if split == STDLIB else f"{origin.package}.{origin.module}"
 
 
 def shares(groups: Sequence[Group], total: int) -> list[Mapping[str, str | int | float | None]]:

@@ -7,54 +7,77 @@ checked; it would cost as much as doing it. A file can only make its own numbers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plopi.errors import FormatError
+from plopi.formats.strings import Strings, packed
 from plopi.model import CALLS, Profile
-from plopi.viewer.analysis.call_graph import Dump, StackStructure, Structure, calls_of
+from plopi.viewer.analysis.call_graph import StackStructure, Structure, calls_of
 from plopi.viewer.analysis.call_tree import CallTree, call_tree, topmost
-from plopi.viewer.analysis.columns import Groups, Ids, Ints, compact, group_by_id, group_by_key, pair_keys, stable_order
+from plopi.viewer.analysis.columns import (
+    Groups,
+    Ids,
+    Ints,
+    column,
+    compact,
+    group_by_id,
+    group_by_key,
+    pair_keys,
+    prefix_sums,
+    stable_order,
+)
+from plopi.viewer.analysis.packages import Packages, packages
+from plopi.viewer.analysis.search import Texts
+from plopi.viewer.analysis.table import order_by_name
 
 Arrays = Mapping[str, NDArray[Any]]
-"""Arrays of int32 or int64 by name; read-only, and of the profile they were made of."""
+"""Arrays of int32 or int64 by name, text as bytes; read-only, and of the profile they were made of."""
+
+_NUMBERS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def prepare(profile: Profile) -> dict[str, NDArray[Any]]:
-    """Everything of a profile's structure that ``structure_from`` wants, in time linear in the profile but for sorting.
+    """All that the ``*_from`` here want, in time linear in the profile but for sorting.
 
     Edges by (caller, callee) as ``edges.*``; the call tree by position (``tree.*``), and where functions and edges occur in it
-    (``activations.*``, ``edge_activations.*``); for CALLS the dump's rows (``dump.*``), where they are not in that order already.
+    (``activations.*``, ``edge_activations.*``); for CALLS the dump's weights by edge (``dump.edge``). The functions' order by
+    name (``names.order``), and where they belong (``packages.*``).
     """
-    return _prepare_calls(profile) if profile.shape == CALLS else _prepare_stacks(profile)
+    structure = _prepare_calls(profile) if profile.shape == CALLS else _prepare_stacks(profile)
+    return structure | _prepare_packages(profile) | {"names.order": order_by_name(profile, Texts(profile.strings))}
 
 
 def structure_of(profile: Profile) -> Structure:
     """The call graph without weights, worked out here and now."""
-    return structure_from(profile, prepare(profile))
+    return structure_from(profile, _prepare_calls(profile) if profile.shape == CALLS else _prepare_stacks(profile))
 
 
 def structure_from(profile: Profile, arrays: Arrays) -> Structure:
     """The call graph without weights, out of what was prepared. FormatError where the arrays cannot belong to the profile."""
-    try:
-        return _Checked(profile, arrays).structure()
-    except KeyError as error:
-        raise FormatError(f"what was prepared of this profile lacks {error}; please report this file") from None
+    return _Checked(profile, arrays).structure()
+
+
+def packages_from(profile: Profile, arrays: Arrays) -> Packages:
+    """Where functions belong. FormatError likewise, as from ``order_from``."""
+    return _Checked(profile, arrays).packages()
+
+
+def order_from(profile: Profile, arrays: Arrays) -> Ids:
+    """Functions by name."""
+    return _Checked(profile, arrays).order()
 
 
 def _prepare_calls(profile: Profile) -> dict[str, NDArray[Any]]:
     calls, functions = calls_of(profile), len(profile.functions)
     caller, callee = np.asarray(calls.caller), np.asarray(calls.callee)
     key, rows = group_by_key(pair_keys(caller, callee, functions))
-    arrays = _edges(key, functions)
-    if len(key) != len(caller):
-        return arrays | _groups("dump", rows)
-    if np.any(np.diff(rows.rows) < 0):
-        arrays["dump.rows"] = compact(rows.rows)
-    return arrays
+    weights = column(calls.edge_cum)
+    edge = weights[rows.rows] if len(key) == len(caller) else rows.sums(weights)
+    return {"dump.edge": edge, **_edges(key, functions)}
 
 
 def _prepare_stacks(profile: Profile) -> dict[str, NDArray[Any]]:
@@ -83,7 +106,25 @@ def _edges(key: Ints, functions: int) -> dict[str, NDArray[Any]]:
     return {
         "edges.caller": compact(caller),
         "edges.callee": compact(callee),
+        "edges.caller_start": _starts(caller, functions),
         "edges.by_callee": compact(stable_order(callee)),
+        "edges.callee_start": _starts(callee, functions),
+    }
+
+
+def _starts(ids: Ids, count: int) -> Ids:
+    return compact(prefix_sums(np.bincount(ids, minlength=count)))
+
+
+def _prepare_packages(profile: Profile) -> dict[str, NDArray[Any]]:
+    found = packages(profile)
+    names = packed(found.names)
+    return {
+        "packages.file_row": compact(found.file_row),
+        "packages.package": compact(found.package),
+        "packages.module": compact(found.module),
+        "packages.names": np.frombuffer(names.blob, dtype=np.uint8),
+        "packages.names_start": compact(names.offsets),
     }
 
 
@@ -112,16 +153,30 @@ class _Checked:
             self._functions,
             caller,
             callee,
-            callees=Groups(np.arange(edges, dtype=np.int32), self._counts(caller)),
-            callers=Groups(self._ids("edges.by_callee", edges, edges), self._counts(callee)),
+            callees=Groups(np.arange(edges, dtype=np.int32), self._starts("edges.caller_start", edges, self._functions)),
+            callers=Groups(
+                self._ids("edges.by_callee", edges, edges), self._starts("edges.callee_start", edges, self._functions)
+            ),
             stacks=None if self._profile.shape == CALLS else self._stacks(edges),
-            dump=self._dump(edges) if self._profile.shape == CALLS else None,
+            dump=self._array("dump.edge", edges) if self._profile.shape == CALLS else None,
         )
 
-    def _counts(self, ids: Ids) -> Ids:
-        start = np.zeros(self._functions + 1, dtype=np.int64)
-        np.cumsum(np.bincount(ids, minlength=self._functions), out=start[1:])
-        return compact(start)
+    def packages(self) -> Packages:
+        package = self._array("packages.package", None)
+        text = self._array("packages.names", None, (np.dtype(np.uint8),))
+        names = self._starts("packages.names_start", len(text))
+        count = len(names) - 1
+        self._insist(count > 0 and names[1] == 0, "packages.names_start")
+        return Packages(
+            Strings(memoryview(text.tobytes()), column(names)),
+            self._ids("packages.package", count),
+            self._ids("packages.module", count, len(package)),
+            self._ids("packages.file_row", len(package), self._functions),
+            lambda: packages(self._profile).modules,
+        )
+
+    def order(self) -> Ids:
+        return self._ids("names.order", self._functions, self._functions)
 
     def _stacks(self, edges: int) -> StackStructure:
         nodes = len(self._profile.stacks)
@@ -141,19 +196,16 @@ class _Checked:
             tree, self._groups("activations", self._functions, nodes), self._groups("edge_activations", edges, nodes)
         )
 
-    def _dump(self, edges: int) -> Dump:
-        rows = len(calls_of(self._profile).caller)
-        if "dump.start" in self._arrays:
-            return Dump(groups=self._groups("dump", edges, rows))
-        self._insist(rows == edges, "edges.caller")
-        return Dump(self._ids("dump.rows", rows, edges) if "dump.rows" in self._arrays else None)
-
     def _groups(self, name: str, groups: int, rows: int) -> Groups:
         found = self._ids(f"{name}.rows", rows)
-        start = self._ids(f"{name}.start", len(found) + 1, groups + 1)
-        rising = start[0] == 0 and start[-1] == len(found) and bool(np.all(start[1:] >= start[:-1]))
-        self._insist(rising, f"{name}.start")
-        return Groups(found, start)
+        return Groups(found, self._starts(f"{name}.start", len(found), groups))
+
+    def _starts(self, name: str, rows: int, groups: int | None = None) -> Ids:
+        """Where each group begins among rows that all belong to one."""
+        start = self._ids(name, rows + 1, None if groups is None else groups + 1)
+        rising = len(start) and start[0] == 0 and start[-1] == rows and bool(np.all(start[1:] >= start[:-1]))
+        self._insist(bool(rising), name)
+        return start
 
     def _ids(self, name: str, count: int, length: int | None = None, least: int = 0) -> Ids:
         """An array of numbers from ``least`` to ``count - 1``."""
@@ -161,9 +213,11 @@ class _Checked:
         self._insist(not len(ids) or (ids.min() >= least and ids.max() < count), name)
         return ids
 
-    def _array(self, name: str, length: int | None) -> Ids:
+    def _array(self, name: str, length: int | None, kinds: Sequence[np.dtype[Any]] = _NUMBERS) -> NDArray[Any]:
+        if name not in self._arrays:
+            raise FormatError(f"what was prepared of this profile lacks {name!r}; please report this file")
         array = self._arrays[name]
-        self._insist(array.ndim == 1 and array.dtype in (np.int32, np.int64), name)
+        self._insist(array.ndim == 1 and array.dtype in kinds, name)
         self._insist(length is None or len(array) == length, name)
         return array
 

@@ -47,10 +47,18 @@ def ranking(numbers: Numbers, choice: Choice) -> Ints:
     Those that merely pass their weight on come last: where there is room, they fold or tell of a second way. Neither those to
     be kept anyhow nor those to be dropped are among them.
     """
-    functions = _candidates(numbers, choice.nodes)
-    functions = functions[~np.isin(functions, [*choice.keep, *choice.drop])]
+    name = ("ranking", choice.nodes)
+    functions: Ints | None = numbers.memo.get(name)
+    if functions is None:
+        functions = _ranked(numbers, choice.nodes)
+        numbers.memo.put(name, functions)
+    return functions[~np.isin(functions, [*choice.keep, *choice.drop])]
+
+
+def _ranked(numbers: Numbers, limit: int) -> Ints:
+    functions = _candidates(numbers, limit)
     own = numbers.self[functions]
-    heavy = np.where(own >= max(numbers.total * HEAVY_SELF / choice.nodes, 1), -own, 0)
+    heavy = np.where(own >= max(numbers.total * HEAVY_SELF / limit, 1), -own, 0)
     flows = _Flows(numbers, functions)
     return functions[np.lexsort((functions, -numbers.cum[functions], -flows.scores(), flows.passes_on(), heavy))]
 
@@ -85,10 +93,11 @@ class _Flows:
     def _foreign(self, groups: Groups, functions: Ids) -> tuple[Ids, Ints]:
         """Weights, and which of the functions each belongs to."""
         rows, owner = groups.of_many(functions)
-        own = self._numbers.structure.caller[rows] == self._numbers.structure.callee[rows]
+        foreign = self._numbers.structure.foreign[rows]
         weight = self._numbers.edge[rows]
-        self._recursive[owner[own & (weight != 0)]] = True
-        return owner[~own], weight[~own]
+        own = np.flatnonzero(~foreign)
+        self._recursive[owner[own[weight[own] != 0]]] = True
+        return (owner[foreign], weight[foreign]) if len(own) else (owner, weight)
 
     def scores(self) -> Floats:
         own = np.abs(self._own).astype(np.float64)

@@ -58,11 +58,11 @@ class Lines:
 
     def occurrences(self, text: bytes) -> Ints:
         """Every place where ``text``, which is not empty, occurs, overlapping ones too."""
-        if self.blob.count(text) > FEW:
-            return self._by_columns(text)
-        found = []
+        found: list[int] = []
         at = self.blob.find(text)
         while at >= 0:
+            if len(found) == FEW:
+                return self._by_columns(text)
             found.append(at)
             at = self.blob.find(text, at + 1)
         return np.array(found, dtype=np.int64)
@@ -99,6 +99,8 @@ class Lines:
             at = self.occurrences(piece[0])
             after = self._after(piece, at)
             good = (after == self.end[np.searchsorted(self.end, at)]) if last else after >= 0
+            inside = self.holding(at[good])[row]
+            row, reached = row[inside], reached[inside]
             at, after = np.append(at[good], len(self.blob)), np.append(after[good], len(self.blob))
             found = np.searchsorted(at, reached)
             inside = after[found] <= self.end[row]
@@ -152,13 +154,11 @@ class Texts:
         whole = packed(self._strings)
         count = len(whole)
         end = np.asarray(whole.offsets[1:], dtype=np.int64) + np.arange(count)
-        blob = np.frombuffer(whole.blob, dtype=np.uint8)
-        lines = np.full(len(blob) + count, ord(" "), dtype=np.uint8)
-        inside = np.ones(len(lines), dtype=np.bool_)
+        blob = np.frombuffer(bytes(whole.blob).replace(b"\n", b" "), dtype=np.uint8)
+        inside = np.ones(len(blob) + count, dtype=np.bool_)
         inside[end] = False
+        lines = np.full(len(inside), _NEWLINE, dtype=np.uint8)
         lines[inside] = blob
-        lines[inside & (lines == _NEWLINE)] = ord(" ")
-        lines[end] = _NEWLINE
         return Lines(lines.tobytes(), end)
 
     @cached_property

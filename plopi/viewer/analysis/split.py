@@ -9,47 +9,54 @@ A pstats dump has edges only. Their weights and self stand for slices, and are `
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.call_tree import enclosing
-from plopi.viewer.analysis.columns import Ids, Ints
+from plopi.viewer.analysis.columns import Ids, Ints, group_by_key, heaviest
+
+EVERY = 2**31
 
 
 @dataclass(frozen=True)
 class Split:
-    """Weight by function at the other end, heaviest first; ``alone``: by no other function (self; called by nothing)."""
+    """Weight by function at the other end, heaviest first; ``alone``: by no other function (self; called by nothing).
+
+    ``rest`` is the weight of the slices beyond those that were asked for.
+    """
 
     slices: list[tuple[int, int]]
     alone: int
     exact: bool
+    rest: int = 0
 
 
-def callees(numbers: Numbers, function: int) -> Split:
-    """By what the innermost activation called."""
+def callees(numbers: Numbers, function: int, most: int = EVERY) -> Split:
+    """By what the innermost activation called: the ``most`` heaviest."""
+    own = int(numbers.self[function])
     if not numbers.sampled:
-        rows = numbers.structure.callees.of(function)
-        return _of_dump(numbers, function, rows, numbers.structure.callee, int(numbers.self[function]))
-    found: Counter[int] = Counter()
-    for part in numbers.parts:
-        _add(found, *_below(part, function))
-    return Split(_heaviest(found), int(numbers.self[function]), True)
+        return _of_dump(numbers, function, numbers.structure.callees.of(function), numbers.structure.callee, own, most)
+    functions, weights = _summed(_below(part, function) for part in numbers.parts)
+    return _split(functions, weights, own, True, most)
 
 
-def callers(numbers: Numbers, function: int) -> Split:
-    """By what called the outermost activation."""
+def callers(numbers: Numbers, function: int, most: int = EVERY) -> Split:
+    """By what called the outermost activation: the ``most`` heaviest."""
     if not numbers.sampled:
-        return _of_dump(numbers, function, numbers.structure.callers.of(function), numbers.structure.caller, None)
-    found: Counter[int] = Counter()
-    for part in numbers.parts:
-        tree, tops = part.stacks.tree, part.stacks.activations.of(function)
-        parent = tree.parent[tops]
-        _add(found, np.where(parent < 0, -1, tree.function[parent]), part.subtree[tops])
-    alone = found.pop(-1, 0)
-    return Split(_heaviest(found), alone, True)
+        return _of_dump(numbers, function, numbers.structure.callers.of(function), numbers.structure.caller, None, most)
+    functions, weights = _summed(_above(part, function) for part in numbers.parts)
+    by_nothing = functions == -1
+    return _split(functions[~by_nothing], weights[~by_nothing], int(weights[by_nothing].sum()), True, most)
+
+
+def _above(part: Part, function: int) -> tuple[Ids, Ints]:
+    """What called each outermost activation, -1 for nothing, and the weight of that."""
+    tree, tops = part.stacks.tree, part.stacks.activations.of(function)
+    parent = tree.parent[tops]
+    return np.where(parent < 0, -1, tree.function[parent]), part.subtree[tops]
 
 
 def _below(part: Part, function: int) -> tuple[Ids, Ints]:
@@ -68,23 +75,27 @@ def _below(part: Part, function: int) -> tuple[Ids, Ints]:
     )
 
 
-def _of_dump(numbers: Numbers, function: int, rows: Ids, other: Ids, own: int | None) -> Split:
+def _of_dump(numbers: Numbers, function: int, rows: Ids, other: Ids, own: int | None, most: int) -> Split:
     """``own`` is None for callers: what they do not account for was called by nothing."""
     rows = rows[numbers.structure.foreign[rows]]
-    slices = Counter(dict(zip(other[rows].tolist(), numbers.edge[rows].tolist())))
-    left = int(numbers.cum[function]) - sum(slices.values())
+    weights = numbers.edge[rows]
+    left = int(numbers.cum[function]) - int(weights.sum())
     exact = numbers.edge_exact is None or bool(numbers.edge_exact[rows].all())
     if own is None:
-        return Split(_heaviest(slices), max(left, 0), exact and left >= 0)
-    return Split(_heaviest(slices), own, exact and left == own)
+        return _split(other[rows], weights, max(left, 0), exact and left >= 0, most)
+    return _split(other[rows], weights, own, exact and left == own, most)
 
 
-def _add(found: Counter[int], functions: Ids, weights: Ints) -> None:
-    distinct, row = np.unique(functions, return_inverse=True)
-    sums = np.zeros(len(distinct), dtype=np.int64)
-    np.add.at(sums, row, weights)
-    found.update(dict(zip(distinct.tolist(), sums.tolist())))
+def _summed(found: Iterable[tuple[Ids, Ints]]) -> tuple[Ints, Ints]:
+    """The distinct functions, rising, and the weight of each."""
+    functions, weights = (np.concatenate(columns) for columns in zip(*found))
+    distinct, rows = group_by_key(functions)
+    return distinct, rows.sums(weights)
 
 
-def _heaviest(found: Counter[int]) -> list[tuple[int, int]]:
-    return sorted(((function, weight) for function, weight in found.items() if weight), key=lambda each: (-each[1], each[0]))
+def _split(functions: Ids, weights: Ints, alone: int, exact: bool, most: int) -> Split:
+    """Of distinct functions, which rise; those without weight are no slices."""
+    rows = np.flatnonzero(weights)
+    shown = rows[heaviest(weights[rows], most)]
+    slices = list(zip(functions[shown].tolist(), weights[shown].tolist()))
+    return Split(slices, alone, exact, int(weights.sum()) - int(weights[shown].sum()))

@@ -114,7 +114,7 @@ def rows_of(about: Index, look: Look, functions: Sequence[int]) -> list[Json]:
     return [
         {
             **function_fields(profile, function, label[function]),
-            "group": text(places.origins[int(places.file_row[function])].package),
+            "group": text(places.package_of(function)),
             "self": int(numbers.self[function]),
             "cum": int(numbers.cum[function]),
             "exact": not is_bound(about, function),

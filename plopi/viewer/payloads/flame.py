@@ -80,7 +80,7 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
         "functions": {
             str(function): {
                 **function_fields(about.profile, function, label[function]),
-                "group": group_of_file[int(about.packages.file_row[function])],
+                "group": int(group_of_file[about.packages.file_row[function]]),
             }
             for function in shown
         },

@@ -53,8 +53,8 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
         "callees": _neighbours(about, look, callees.heaviest, function_id, caller=False),
         "callees_total": callees.total,
         "split": {
-            "callees": _split(about, look.weighed, split.callees(look.numbers, function_id), function_id),
-            "callers": _split(about, look.weighed, split.callers(look.numbers, function_id), function_id),
+            "callees": _split(about, look.weighed, split.callees(look.numbers, function_id, MOST_NEIGHBOURS), function_id),
+            "callers": _split(about, look.weighed, split.callers(look.numbers, function_id, MOST_NEIGHBOURS), function_id),
         },
         "paths": _paths(about.profile, paths(numbers, function_id, MOST_PATHS)),
         "lines": _lines(look, function_id),
@@ -91,17 +91,17 @@ def _lines(look: Look, function_id: int) -> list[Json]:
 
 def _split(about: Index, weighed: Weighed, found: split.Split, function_id: int) -> Json:
     """The heaviest slices, and the weight of all others."""
-    shown = found.slices[:MOST_NEIGHBOURS]
+    shown = found.slices
     label = names.labels(about.profile, [other for other, _ in shown])
     groups, group_of_file = weighed.groups
-    colour = {other: groups[group_of_file[int(about.packages.file_row[other])]].color for other, _ in shown}
+    colour = {other: groups[group_of_file[about.packages.file_row[other]]].color for other, _ in shown}
     return {
         "alone": found.alone,
         "slices": [
             {**function_fields(about.profile, other, label[other]), "color": colour[other], "weight": weight}
             for other, weight in shown
         ],
-        "rest": sum(weight for _, weight in found.slices[MOST_NEIGHBOURS:]),
+        "rest": found.rest,
         "exact": found.exact and not is_bound(about, function_id),
     }
 

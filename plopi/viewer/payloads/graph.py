@@ -68,7 +68,7 @@ def _nodes(about: Index, view: View, look: Look, picture: Picture, label: Mappin
     return [
         {
             **function_fields(about.profile, function, label[function]),
-            "group": group_of_file[int(about.packages.file_row[function])],
+            "group": int(group_of_file[about.packages.file_row[function]]),
             "self": int(numbers.self[function]),
             "cum": int(numbers.cum[function]),
             "exact": not is_bound(about, function),

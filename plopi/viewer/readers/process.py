@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from plopi.errors import FormatError
 from plopi.model import Cursor
+from plopi.viewer.analysis import index
 from plopi.viewer.readers import columns, wire
 from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable, progress_from, summary_from
@@ -223,9 +224,12 @@ class Process:
 
 
 def parsed_from(key: Key, content: memoryview, fields: dict[str, Any] | None = None) -> Parsed:
-    """A container as a Parsed, checked; ``fields``: what was said of it, if not what it says itself."""
+    """A container as a Parsed, checked with what was prepared; ``fields``: what was said of it, if not what it says itself."""
     found = columns.decode(content)
-    return Parsed(key, summary_from(fields or found.fields), found.profile, len(content), found.prepared)
+    about = index(found.profile, found.prepared)
+    about.check()
+    summary = summary_from(fields or found.fields)
+    return Parsed(key, summary, found.profile, len(content), found.prepared, memo={"index": about})
 
 
 def open_columns(fd: int, limit: int) -> memoryview:

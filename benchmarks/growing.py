@@ -1,0 +1,139 @@
+"""Server time of an update of a recording that grows:  benchmarks/run growing [--stacks 500000 --functions 3000 --windows 8]
+
+A made-up program: functions call a dozen others each, some far more often than others, so that stacks share their beginnings. Of
+its recording all is indexed, and then windows of 100 new stacks come: CPU time of this process from the new rows to the graph's
+answer. Once as it mostly is, where the same functions stay worth drawing; and once where each window makes another part of the
+program so heavy that others are chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from analysis import milliseconds
+from machine import describe, markdown_table
+from numpy.typing import NDArray
+
+from plopi.formats.strings import packed
+from plopi.model import CPU, SAMPLES, About, Column, Functions, Locations, Profile, Samples, Stacks, Threads, Windows
+from plopi.viewer import payloads
+from plopi.viewer.analysis import Index, index, prepare
+from plopi.viewer.analysis.growth import grown
+from plopi.viewer.view import View, default_type
+
+Ints = NDArray[np.int64]
+CALLEES = 12
+PER_WINDOW = 100
+
+
+def call_tree(nodes: int, functions: int, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    """Callees by function; parents and functions of a tree of about so many calls, level by level, some 40 deep."""
+    callees = (functions * rng.random((functions, CALLEES)) ** 1.5).astype(np.int64)
+    widest = nodes // 30
+    parents, of = [np.array([-1])], [np.array([0])]
+    first = 0
+    while first + len(of[-1]) < nodes:
+        level = of[-1]
+        children = 1 + rng.poisson(0.7, len(level)) if len(level) < widest else rng.poisson(1.0, len(level))
+        owner = np.repeat(np.arange(len(level)), children)
+        slot = (CALLEES * rng.random(len(owner)) ** 2).astype(np.int64)
+        key = np.unique(owner * functions + callees[level[owner], slot])
+        owner, callee = np.divmod(key, functions)
+        parents.append(owner + first)
+        of.append(callee)
+        first += len(level)
+    return callees, np.concatenate(parents), np.concatenate(of)
+
+
+def windows(stacks: int, functions: int, count: int, shift: float, seed: int = 1) -> Iterator[Profile]:
+    """The recording, and then as it is after each of ``count`` windows, that each add ``shift`` of all the weight there was."""
+    rng = np.random.default_rng(seed)
+    callees, parent, function = call_tree(int(stacks * 1.6), functions, rng)
+    stack = np.sort(rng.permutation(len(parent))[:stacks])
+    weight = np.minimum((rng.pareto(1.2, stacks) + 1).astype(np.int64), 1000)
+    window = np.zeros(stacks, dtype=np.int64)
+    yield _profile(parent, function, stack, weight, window, functions)
+    for number in range(1, count + 1):
+        place = int(rng.integers(len(parent) // 2))
+        above = np.minimum(np.arange(place, place + PER_WINDOW), len(parent) - 1) if not shift else np.full(PER_WINDOW, place)
+        news = callees[function[above], rng.integers(CALLEES, size=PER_WINDOW)]
+        stack = np.concatenate([stack, np.arange(PER_WINDOW) + len(parent)])
+        parent, function = np.concatenate([parent, above]), np.concatenate([function, news])
+        each = max(int(weight.sum() * shift / PER_WINDOW), 1)
+        weight = np.concatenate([weight, np.full(PER_WINDOW, each)])
+        window = np.concatenate([window, np.full(PER_WINDOW, number)])
+        yield _profile(parent, function, stack, weight, window, functions)
+
+
+def _profile(parent: Ints, function: Ints, stack: Ints, weight: Ints, window: Ints, functions: int) -> Profile:
+    each = np.arange(functions)
+    files = functions // 20 + 1
+    texts = [f"/srv/app/pkg{i % 23}/module_{i}.py" for i in range(files)] + [f"Class{i // 9}.method_{i}" for i in range(functions)]
+    starts = np.arange(int(window.max()) + 1) * 10**9
+    return Profile(
+        "stacks",
+        (SAMPLES, CPU),
+        packed(texts),
+        functions=Functions(*map(_column, (each + files, each // 20, each % 20 * 30 + 1))),
+        locations=Locations(_column(each), _column(each % 20 * 30 + 3)),
+        stacks=Stacks(_column(parent), _column(function)),
+        threads=Threads(_column(np.array([0])), _column(np.array([1]))),
+        windows=Windows(_column(starts), _column(np.full(len(starts), 10**9))),
+        samples=Samples(
+            _column(stack), _column(np.zeros(len(stack), np.int64)), _column(window), (_column(weight), _column(weight * 10**7))
+        ),
+        calls=None,
+        about=About(complete=False),
+    )
+
+
+def _column(values: Ints) -> Column:
+    return cast(Column, values)
+
+
+def updates(profiles: Iterator[Profile]) -> tuple[list[float], int]:
+    """CPU milliseconds of each update, and of how many the functions drawn were others."""
+    whole = next(profiles)
+    view = View(type=default_type(whole.sample_types))
+    about: Index = index(whole, prepare(whole))
+    drawn = _drawn(payloads.graph(about, view))
+    taken: list[float] = []
+    changed = 0
+    for profile in profiles:
+        before, found = about, dict[str, Any]()
+
+        def update() -> None:
+            found["index"] = grown(before, profile)
+            found["graph"] = payloads.graph(found["index"], replace(view))
+
+        taken.append(milliseconds(update))
+        about, now = found["index"], _drawn(found["graph"])
+        changed, drawn = changed + (now != drawn), now
+    return taken, changed
+
+
+def _drawn(graph: dict[str, Any]) -> set[int]:
+    return {node["id"] for node in graph["nodes"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stacks", type=int, default=500_000)
+    parser.add_argument("--functions", type=int, default=3000)
+    parser.add_argument("--windows", type=int, default=8)
+    given = parser.parse_args()
+    rows = []
+    for name, shift in (("as it mostly is", 0.0), ("each window adds 1 % in one place", 0.01)):
+        taken, changed = updates(windows(given.stacks, given.functions, given.windows, shift))
+        rows.append([name, f"{statistics.median(taken):.0f}", f"{max(taken):.0f}", f"{changed} of {len(taken)}"])
+    heads = ["100 new stacks: CPU milliseconds", "median", "slowest", "updates that changed what is drawn"]
+    print("\n".join([*describe(), "", markdown_table(heads, rows)]))
+
+
+if __name__ == "__main__":
+    main()
