@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-from analysis import milliseconds
 from machine import describe, markdown_table
 from numpy.typing import NDArray
 
@@ -32,8 +31,15 @@ PER_WINDOW = 100
 
 
 def call_tree(nodes: int, functions: int, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
-    """Callees by function; parents and functions of a tree of about so many calls, level by level, some 40 deep."""
-    callees = (functions * rng.random((functions, CALLEES)) ** 1.5).astype(np.int64)
+    """Callees by function; parents and functions of a tree of about so many calls, level by level, some 40 deep.
+
+    Functions stand in layers: most calls go a few hundredths of the program down, some to utilities at its bottom, few back up.
+    """
+    down = np.arange(functions)[:, None] + 1 + (functions / 40 * rng.exponential(size=(functions, CALLEES))).astype(np.int64)
+    utility = functions - 1 - (functions / 5 * rng.random((functions, CALLEES)) ** 2).astype(np.int64)
+    back = (np.arange(functions)[:, None] * rng.random((functions, CALLEES))).astype(np.int64)
+    kind = rng.random((functions, CALLEES))
+    callees = np.where(kind < 0.8, down, np.where(kind < 0.95, utility, back)) % functions
     widest = nodes // 30
     parents, of = [np.array([-1])], [np.array([0])]
     first = 0
@@ -73,7 +79,8 @@ def windows(stacks: int, functions: int, count: int, shift: float, seed: int = 1
 def _profile(parent: Ints, function: Ints, stack: Ints, weight: Ints, window: Ints, functions: int) -> Profile:
     each = np.arange(functions)
     files = functions // 20 + 1
-    texts = [f"/srv/app/pkg{i % 23}/module_{i}.py" for i in range(files)] + [f"Class{i // 9}.method_{i}" for i in range(functions)]
+    texts = [f"/srv/app/pkg{i % 23}/module_{i}.py" for i in range(files)]
+    texts += [f"Class{i // 9}.method_{i}" for i in range(functions)]
     starts = np.arange(int(window.max()) + 1) * 10**9
     return Profile(
         "stacks",
@@ -105,14 +112,11 @@ def updates(profiles: Iterator[Profile]) -> tuple[list[float], int]:
     taken: list[float] = []
     changed = 0
     for profile in profiles:
-        before, found = about, dict[str, Any]()
-
-        def update() -> None:
-            found["index"] = grown(before, profile)
-            found["graph"] = payloads.graph(found["index"], replace(view))
-
-        taken.append(milliseconds(update))
-        about, now = found["index"], _drawn(found["graph"])
+        began = time.process_time()
+        about = grown(about, profile)
+        graph = payloads.graph(about, view)
+        taken.append((time.process_time() - began) * 1000)
+        now = _drawn(graph)
         changed, drawn = changed + (now != drawn), now
     return taken, changed
 

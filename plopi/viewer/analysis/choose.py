@@ -140,14 +140,21 @@ def _edge(numbers: Numbers, found: Link, chain: Edge | None = None) -> Edge:
     """The link as an edge, with the functions between as its wrappers: those of a chain found before, or where they are one."""
     if chain and chain.wrappers:
         return replace(chain, weight=found.weight, exact=found.exact)
-    if found.direct < found.weight * WRAPPER_FLOW and found.hidden and _is_chain(numbers, found, found.hidden):
-        return Edge(found.caller, found.callee, found.weight, False, found.exact, found.hidden)
-    return Edge(found.caller, found.callee, found.weight, found.hidden != () and found.direct == 0, found.exact)
+    if found.nearest != NONE and found.direct < found.weight * WRAPPER_FLOW and _may_fold(numbers, found, found.nearest):
+        hidden = found.hidden
+        if hidden and _is_chain(numbers, found, hidden):
+            return Edge(found.caller, found.callee, found.weight, False, found.exact, hidden)
+    return Edge(found.caller, found.callee, found.weight, found.nearest != NONE and found.direct == 0, found.exact)
+
+
+def _may_fold(numbers: Numbers, found: Link, function: int) -> bool:
+    """Whether a hidden function is there for this link alone, and does nothing itself."""
+    return bool(numbers.cum[function] * WRAPPER_FLOW <= found.weight) and _is_idle(numbers, function)
 
 
 def _is_chain(numbers: Numbers, found: Link, hidden: tuple[int, ...]) -> bool:
     """Whether the hidden functions are wrappers of this link alone, and its weight goes from each to the next."""
-    if any(numbers.cum[f] * WRAPPER_FLOW > found.weight or not _is_idle(numbers, f) for f in hidden):
+    if not all(_may_fold(numbers, found, function) for function in hidden):
         return False
     way = np.array([found.caller, *hidden, found.callee], dtype=np.int64)
     return bool((numbers.edge_weights(way[:-1], way[1:]) >= found.weight * WRAPPER_FLOW).all())

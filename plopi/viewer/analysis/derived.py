@@ -9,7 +9,7 @@ import numpy as np
 
 from plopi.model import CALLS, Profile
 from plopi.viewer.analysis.call_graph import Numbers, Selection, calls_of
-from plopi.viewer.analysis.columns import Ints, Mask, column
+from plopi.viewer.analysis.columns import Ints, Mask, column, sums_by_id
 from plopi.viewer.analysis.growth import Growing, numbers_over
 from plopi.viewer.analysis.index import Index
 from plopi.viewer.analysis.lenses import Lens, look
@@ -115,7 +115,7 @@ def totals_of(profile: Profile) -> Ints:
     thread = column(profile.samples.thread)
     totals = np.zeros((len(profile.sample_types), len(profile.threads) + 1), dtype=np.int64)
     for row, weight in zip(totals, profile.samples.weights):
-        np.add.at(row, thread, column(weight))
+        row[:] = sums_by_id(np.where(thread < 0, len(profile.threads), thread), column(weight), len(row))
     return totals
 
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
+from plopi.model import NONE
 from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.columns import Ids, Mask, group_by_key, heaviest, pair_keys
 from plopi.viewer.analysis.forest import Forests
@@ -32,7 +34,8 @@ WIDEST_FAN = 500
 class Link:
     """An edge between chosen functions. ``direct`` is the weight of direct calls. Not ``exact``: ``weight`` is an upper bound.
 
-    ``hidden`` are the functions between the two, caller's side first, where the weight is heaviest; None where they are many.
+    ``way`` tells what is hidden between the two where the weight is heaviest; ``nearest`` is what of that is next to the callee,
+    NONE where nothing is.
     """
 
     caller: int
@@ -40,7 +43,13 @@ class Link:
     weight: int
     direct: int
     exact: bool = True
-    hidden: tuple[int, ...] | None = ()
+    nearest: int = NONE
+    way: Callable[[], tuple[int, ...] | None] = field(default=tuple, compare=False, repr=False)
+
+    @property
+    def hidden(self) -> tuple[int, ...] | None:
+        """The functions between the two, caller's side first; None where they are many."""
+        return self.way()
 
 
 @dataclass(frozen=True)
@@ -82,11 +91,12 @@ def _links_of(numbers: Numbers, tallies: Sequence[Tally]) -> list[Link]:
     start = np.cumsum([0, *(len(each.caller) for each in tallies)])
     tree = np.searchsorted(start, best, side="right") - 1
     direct = numbers.edge_weights(caller, callee)
-    columns = (caller, callee, weights, direct, tree, best - start[tree])
+    nearest = np.where(direct < weights, np.concatenate([each.nearest for each in tallies])[best], NONE)
+    wanted = np.flatnonzero((caller != callee) & (weights != 0))
+    columns = (caller, callee, weights, direct, nearest, tree, best - start[tree])
     return [
-        Link(a, b, weight, straight, True, tallies[number].way(row) if straight < weight else ())
-        for a, b, weight, straight, number, row in zip(*(values.tolist() for values in columns))
-        if a != b and weight != 0
+        Link(a, b, weight, straight, True, near, tuple if near == NONE else partial(tallies[number].way, row))
+        for a, b, weight, straight, near, number, row in zip(*(values[wanted].tolist() for values in columns))
     ]
 
 
@@ -208,7 +218,8 @@ class _CallsLinker:
             proven = self._numbers.edge_exact is None
         direct = self._edge_weight(caller, callee)
         most = min(direct + weight, int(self._numbers.cum[caller]), int(self._numbers.cum[callee]))
-        return Link(caller, callee, most, direct, proven, tuple(hidden) if len(hidden) <= LONGEST_WAY else None)
+        way = tuple(hidden) if len(hidden) <= LONGEST_WAY else None
+        return Link(caller, callee, most, direct, proven, hidden[-1] if hidden else NONE, lambda: way)
 
     def _edge_weight(self, caller: int, callee: int) -> int:
         return int(self._numbers.edge_weights(np.array([caller]), np.array([callee]))[0])

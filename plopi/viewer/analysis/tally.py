@@ -24,7 +24,8 @@ LONGEST_WAY = 60
 class Tally:
     """Columns by link, in order of (caller, callee); ``outermost``, ``mass`` and ``moment`` by function.
 
-    ``place`` is the tree's position where a link is heaviest, and ``heaviest`` its weight there. ``mass`` is the weight of a
+    ``place`` is the tree's position where a link is heaviest, ``heaviest`` its weight there, and ``nearest`` the function right
+    above, be it hidden or not. ``mass`` is the weight of a
     function's outermost activations, ``moment`` that times the number of chosen functions above.
     """
 
@@ -33,6 +34,7 @@ class Tally:
     callee: Ids
     weight: Ints
     place: Ids
+    nearest: Ids
     heaviest: Ints
     outermost: dict[int, int]
     mass: Floats
@@ -74,6 +76,7 @@ def _tally(tree: CallTree, forest: Forest, functions: int) -> Tally:
         callee,
         rows.sums(weight[calls]),
         forest.place[best],
+        tree.function[tree.parent[forest.place[best]]],
         weight[best],
         dict(zip(outermost.tolist(), groups.sums(weight[tops[level[tops] == 0]]).tolist())),
         np.bincount(function[tops], weights=weight[tops], minlength=functions).astype(np.float64),
