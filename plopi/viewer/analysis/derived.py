@@ -121,8 +121,7 @@ def totals_of(profile: Profile) -> Ints:
 
 def unfiltered_total(about: Index, selection: Selection) -> int:
     """The weight of a type and thread in the time looked at, before focus, ignore and hide."""
-    totals = about.totals if isinstance(about, Derived) else totals_of(about.profile)
-    if not len(totals):
-        return 0
-    row = totals[selection.type]
+    if not isinstance(about, Derived):
+        return about.weighed(selection).numbers.total
+    row = about.totals[selection.type]
     return int(row.sum() if selection.thread is None else row[selection.thread])

@@ -18,7 +18,7 @@ import numpy as np
 
 from plopi.model import Profile, Samples, Stacks
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure
-from plopi.viewer.analysis.columns import Groups, Ids, Ints, compact, group_by_id, pair_keys
+from plopi.viewer.analysis.columns import Groups, Ids, Ints, compact, group_by_id, group_by_key, pair_keys
 from plopi.viewer.analysis.index import Index
 from plopi.viewer.analysis.lenses.tables import stored
 
@@ -125,14 +125,25 @@ def _among(nodes: Ints, wanted: Ids) -> Ints:
 def united(structures: Sequence[Structure], functions: int) -> Structure:
     """The edges of several call graphs, over as many functions; the first as it is, where the others add nothing."""
     first = structures[0]
-    if first.functions == functions and all(np.all(first.rows(each.caller, each.callee) >= 0) for each in structures[1:]):
+    news = [_beyond(first, each, functions) for each in structures[1:]]
+    key = group_by_key(np.concatenate(news))[0]
+    if first.functions == functions and not len(key):
         return first if first.stacks is None else replace(first, stacks=None)
-    key = np.unique(np.concatenate([pair_keys(each.caller, each.callee, functions) for each in structures]))
-    caller, callee = (compact(ends) for ends in np.divmod(key, max(functions, 1)))
+    place = np.searchsorted(pair_keys(first.caller, first.callee, functions), key)
+    ends = zip((first.caller, first.callee), np.divmod(key, max(functions, 1)))
+    caller, callee = (compact(np.insert(there, place, added)) for there, added in ends)
     start = np.searchsorted(caller, np.arange(functions + 1))
     return Structure(
-        functions, caller, callee, Groups(np.arange(len(key), dtype=np.int32), start), group_by_id(callee, functions)
+        functions, caller, callee, Groups(np.arange(len(caller), dtype=np.int32), start), group_by_id(callee, functions)
     )
+
+
+def _beyond(first: Structure, other: Structure, functions: int) -> Ints:
+    """Keys of the edges that only the other has, which may know more functions."""
+    known = (other.caller < first.functions) & (other.callee < first.functions)
+    new = ~known
+    new[known] = first.rows(other.caller[known], other.callee[known]) < 0
+    return pair_keys(other.caller[new], other.callee[new], functions)
 
 
 def _places(part: Structure, whole: Structure) -> Ints | slice:

@@ -22,7 +22,7 @@ WRAPPER_SELF = 0.005
 """A wrapper's own time is below this share of the total,"""
 WRAPPER_FLOW = 0.95
 """and its one caller and one callee account for at least this share of its cum."""
-MOST_APPRAISED = 20_000
+MOST_APPRAISED = 5_000
 """Of a flat profile's functions, so many are looked at, by cum."""
 
 
