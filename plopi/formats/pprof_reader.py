@@ -105,7 +105,10 @@ class Rows:
         report("parsing", size // 2, size)
         rows = rows_of_columns(found) if found else sample_rows(list(raw.sample), bool(self._is_own), self._limits)
         report("parsing", size * 3 // 4, size)
-        trie = self._tree.add(*self._locations.stacks(rows.locations, rows.lengths))
+        stacks = self._locations.stacks(rows.locations, rows.lengths)
+        found, rows = None, replace(rows, locations=np.empty(0, np.int64))  # they may take more than all that is made of them
+        trie = self._tree.add(*stacks)
+        del stacks
         weights = self._weights(rows)
         self._labels.add_windows(raw.window)
         thread, window = self._labels.rows(rows)

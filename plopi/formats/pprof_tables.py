@@ -200,17 +200,30 @@ class LocationTable:
         return rows
 
     def stacks(self, ids: Ints, lengths: Ints) -> tuple[Ints, Ints]:
-        """Leaf-first rows of pprof's ids as root-first rows of the model's locations: (flat, lengths)."""
+        """Leaf-first rows of pprof's ids as root-first rows of the model's locations: (flat, lengths).
+
+        In blocks, since there may be tens of millions of them.
+        """
+        parts, part_lengths = self._parts.all(), self._part_lengths.all()
+        if len(parts) == len(part_lengths):
+            flat = np.empty(len(ids), np.int64)
+            for rows, within in ragged.blocks(lengths):
+                flat[within] = parts[self._numbers(ids[within], lengths[rows])]
+            return flat, lengths
+        found = [
+            ragged.replaced(self._numbers(ids[within], lengths[rows]), lengths[rows], parts, part_lengths)
+            for rows, within in ragged.blocks(lengths)
+        ]
+        return joined([flat for flat, _ in found]), joined([counts for _, counts in found])
+
+    def _numbers(self, ids: Ints, lengths: Ints) -> Ints:
+        """Leaf-first rows of pprof's ids as root-first rows of numbers of its locations."""
         numbers = self._ids.find(ids)
         if (numbers == NONE).any():
             raise FormatError(
                 f"a sample is at location {unsigned(ids[numbers == NONE][0])}, which is not there; copy the file again"
             )
-        numbers = ragged.reversed_rows(numbers, lengths)
-        parts, part_lengths = self._parts.all(), self._part_lengths.all()
-        if len(parts) == len(part_lengths):
-            return parts[numbers], lengths
-        return ragged.replaced(numbers, lengths, parts, part_lengths)
+        return ragged.reversed_rows(numbers, lengths)
 
     def taken(self) -> tuple[Ints, Ints]:
         """Function and line of the model's locations that are new since the last call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -41,6 +42,17 @@ def reversed_rows(flat: Ints, lengths: Ints) -> Ints:
     """``flat`` with every row turned around: leaf first to root first, or back."""
     ends = np.cumsum(lengths)
     return flat[np.repeat(ends + starts_of(lengths), lengths) - 1 - np.arange(len(flat))] if len(flat) else flat
+
+
+def blocks(lengths: Ints, most: int = 1 << 20) -> Iterator[tuple[slice, slice]]:
+    """The rows in order, so many that their elements are about ``most`` together: a slice of rows, and that of the flat array."""
+    ends = np.cumsum(lengths)
+    row = start = 0
+    while row < len(lengths):
+        last = max(int(np.searchsorted(ends, start + most, side="right")), row + 1)
+        end = int(ends[last - 1])
+        yield slice(row, last), slice(start, end)
+        row, start = last, end
 
 
 def replaced(flat: Ints, lengths: Ints, parts: Ints, part_lengths: Ints) -> tuple[Ints, Ints]:

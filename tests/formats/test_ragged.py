@@ -42,3 +42,12 @@ def test_elements_replaced_by_rows(rows: list[list[int]], parts: list[list[int]]
     elements, lengths = ragged.replaced(*flat(rows), *flat(parts))
     expected = [[number for each in row for number in parts[each]] for row in rows]
     assert (elements.tolist(), lengths.tolist()) == tuple(each.tolist() for each in flat(expected))
+
+
+@given(ROWS, st.integers(1, 9))
+def test_blocks_hold_every_row_whole_and_no_more_elements_than_wanted(rows: list[list[int]], most: int) -> None:
+    elements, lengths = flat(rows)
+    found = [(rows[of_rows], elements[within].tolist()) for of_rows, within in ragged.blocks(lengths, most)]
+    assert [row for block, _ in found for row in block] == rows
+    assert all([each for row in block for each in row] == within for block, within in found)
+    assert all(len(within) <= most or len(block) == 1 for block, within in found)
