@@ -401,6 +401,28 @@ def test_landlock_and_limits_hold_in_the_sandbox_itself(tmp_path: Path) -> None:
         assert (connecting, signalling) == ("refused", "refused")
 
 
+def test_no_file_makes_a_worker_import_anything() -> None:
+    code = (
+        "import io, pathlib, sys\n"
+        "from plopi import formats\n"
+        "from plopi.viewer import payloads\n"
+        "from plopi.viewer.analysis import prepare\n"
+        "from plopi.viewer.readers import columns, worker\n"
+        "worker._import_all()\n"
+        "before = {*sys.modules}\n"
+        "for path in map(pathlib.Path, sys.argv[1:]):\n"
+        "    profile = formats.read(path.read_bytes(), path.name)\n"
+        "    payloads.summary(profile), payloads.details(profile)\n"
+        "    columns.encode(profile, {}, io.BytesIO(), prepare(profile))\n"
+        "print(*{*sys.modules} - before)\n"
+    )
+    root = Path(__file__).parents[2]
+    every = [str(path) for path in (root / "demo/profiles").iterdir()]
+    assert {Path(path).suffix for path in every} >= {".gz", ".folded", ".plop", ".json", ".pstats"}
+    done = subprocess.run([sys.executable, "-c", code, *every], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.split() == []
+
+
 def test_the_crc_of_a_finished_recording_is_held(running: Running, client: Client) -> None:
     raw = zlib.decompress(pprof("main;work"), wbits=31)
     wrong = bytearray(gzip.compress(raw))

@@ -200,8 +200,16 @@ def _peak_kib() -> int:
 
 
 def _import_all() -> None:
-    """Readers import what they need when first used; afterwards this process may not open files."""
-    for name in (*formats.FORMATS.values(), "numpy", "google.protobuf.message", "plopi.formats.pprof_growing"):
+    """Readers import what they need when first used, which no file is to bring about."""
+    readers = [f"{name}_reader" for name in formats.FORMATS.values()]
+    for name in (
+        *formats.FORMATS.values(),
+        *readers,
+        "numpy.ma",
+        "google.protobuf.message",
+        "plopi.formats.pprof_growing",
+        "fcntl",
+    ):
         with contextlib.suppress(ImportError):  # what needs it says so
             importlib.import_module(name)
 
