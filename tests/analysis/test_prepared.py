@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def frozen(arrays: dict[str, NDArray[Any]], width: str) -> dict[str, NDArray[Any
 def everything(profile: Profile, prepared: dict[str, NDArray[Any]] | None) -> list[object]:
     kept, view = index(profile, prepared), View.parse({}, profile)
     functions = range(len(profile.functions))
-    by_name = payloads.table(kept, View.parse({"sort": "name"}, profile))
+    by_name = payloads.table(kept, View.parse({"sort": "name", "q": "a"}, profile))
     return [
         payloads.graph(kept, view),
         payloads.table(kept, view),
@@ -131,3 +132,15 @@ def test_names_that_are_out_of_range_are_refused_too(name: str, values: list[int
     kept = index(profile, prepare(profile) | {name: np.array(values, dtype=np.int32)})
     with pytest.raises(FormatError, match=name):
         _ = kept.by_name, kept.packages
+
+
+@pytest.mark.parametrize("lines", [b"a\nb\n\n", b"a\nb\nc", b"a\nbbc\n", b"\n\n\n\n\n\n"])
+def test_lines_that_do_not_end_where_the_strings_do_are_refused(lines: bytes) -> None:
+    profile = replace(profile_from("a 1\nb 1\nc 1"), strings=("a", "b", "c"))
+    assert index(profile, {"names.lines": np.frombuffer(b"a\nb\nc\n", np.uint8)}).texts.containing("B").tolist() == [
+        False,
+        True,
+        False,
+    ]
+    with pytest.raises(FormatError, match=r"names\.lines"):
+        _ = index(profile, {"names.lines": np.frombuffer(lines, np.uint8)}).texts

@@ -12,7 +12,7 @@ from plopi.model import Profile
 from plopi.viewer.analysis import choose, flame, packages, table
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of
 from plopi.viewer.analysis.columns import Ids, column
-from plopi.viewer.analysis.prepared import Arrays, order_from, packages_from, structure_from, structure_of
+from plopi.viewer.analysis.prepared import Arrays, order_from, packages_from, structure_from, structure_of, texts_from
 from plopi.viewer.analysis.rank import Choice
 from plopi.viewer.analysis.search import Texts
 
@@ -78,7 +78,7 @@ class Index:
 
     @cached_property
     def texts(self) -> Texts:
-        return Texts(self.profile.strings)
+        return Texts(self.profile.strings) if self._prepared is None else texts_from(self.profile, self._prepared)
 
     @cached_property
     def by_name(self) -> Ids:

@@ -31,7 +31,7 @@ from plopi.viewer.analysis.columns import (
     stable_order,
 )
 from plopi.viewer.analysis.packages import Packages, packages
-from plopi.viewer.analysis.search import Texts
+from plopi.viewer.analysis.search import NEWLINE, Lines, Texts
 from plopi.viewer.analysis.table import order_by_name
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -45,10 +45,12 @@ def prepare(profile: Profile) -> dict[str, NDArray[Any]]:
 
     Edges by (caller, callee) as ``edges.*``; the call tree by position (``tree.*``), and where functions and edges occur in it
     (``activations.*``, ``edge_activations.*``); for CALLS the dump's weights by edge (``dump.edge``). The functions' order by
-    name (``names.order``), and where they belong (``packages.*``).
+    name (``names.order``), and where they belong (``packages.*``). All strings as lines to be searched (``names.lines``).
     """
     structure = _prepare_calls(profile) if profile.shape == CALLS else _prepare_stacks(profile)
-    return structure | _prepare_packages(profile) | {"names.order": order_by_name(profile, Texts(profile.strings))}
+    texts = Texts(profile.strings)
+    names = {"names.order": order_by_name(profile, texts), "names.lines": texts.exact.array}
+    return structure | _prepare_packages(profile) | names
 
 
 def structure_of(profile: Profile) -> Structure:
@@ -69,6 +71,11 @@ def packages_from(profile: Profile, arrays: Arrays) -> Packages:
 def order_from(profile: Profile, arrays: Arrays) -> Ids:
     """Functions by name."""
     return _Checked(profile, arrays).order()
+
+
+def texts_from(profile: Profile, arrays: Arrays) -> Texts:
+    """The strings to be searched."""
+    return _Checked(profile, arrays).texts()
 
 
 def _prepare_calls(profile: Profile) -> dict[str, NDArray[Any]]:
@@ -174,6 +181,15 @@ class _Checked:
             self._ids("packages.file_row", len(package), self._functions),
             lambda: packages(self._profile).modules,
         )
+
+    def texts(self) -> Texts:
+        strings = packed(self._profile.strings)
+        count = len(strings)
+        end = np.asarray(strings.offsets[1:], dtype=np.int64) + np.arange(count)
+        lines = self._array("names.lines", int(strings.offsets[-1]) + count, (np.dtype(np.uint8),))
+        ended = np.count_nonzero(lines == NEWLINE) == count and bool(np.all(lines[end] == NEWLINE))
+        self._insist(ended, "names.lines")
+        return Texts(strings, Lines(lines.tobytes(), end))
 
     def order(self) -> Ids:
         return self._ids("names.order", self._functions, self._functions)

@@ -30,7 +30,7 @@ QUICK_SECONDS = 0.5
 FEW = 20_000
 """As many occurrences as are looked up one by one; more are found by comparing whole columns."""
 FREQUENCY_SAMPLE = 100_000
-_NEWLINE = 10
+NEWLINE = 10
 _META = re.compile(r"[\\^$.\[\]()*+?{}]")
 _BYTES_OF_CHARACTER = np.array([1] * 0xC0 + [2] * 0x20 + [3] * 0x10 + [4] * 0x10, dtype=np.int64)
 
@@ -124,7 +124,7 @@ class Lines:
             for wanted in token:
                 alive, at = alive[at < len(self.blob)], at[at < len(self.blob)]
                 here = self.array[at]
-                fits = here != _NEWLINE if token == b"?" else here == wanted
+                fits = here != NEWLINE if token == b"?" else here == wanted
                 step = _BYTES_OF_CHARACTER[here[fits]] if token == b"?" else 1
                 alive, at = alive[fits], at[fits] + step
         after[alive] = at
@@ -146,18 +146,22 @@ def _pieces(glob: str) -> list[list[bytes]]:
 class Texts:
     """The string table, ready to be searched without a loop over strings."""
 
-    def __init__(self, strings: Sequence[str]) -> None:
+    def __init__(self, strings: Sequence[str], exact: Lines | None = None) -> None:
+        """``exact``: the lines, where they were prepared."""
         self._strings = strings
+        self._exact = exact
 
     @cached_property
     def exact(self) -> Lines:
+        if self._exact is not None:
+            return self._exact
         whole = packed(self._strings)
         count = len(whole)
         end = np.asarray(whole.offsets[1:], dtype=np.int64) + np.arange(count)
         blob = np.frombuffer(bytes(whole.blob).replace(b"\n", b" "), dtype=np.uint8)
         inside = np.ones(len(blob) + count, dtype=np.bool_)
         inside[end] = False
-        lines = np.full(len(inside), _NEWLINE, dtype=np.uint8)
+        lines = np.full(len(inside), NEWLINE, dtype=np.uint8)
         lines[inside] = blob
         return Lines(lines.tobytes(), end)
 
@@ -167,7 +171,7 @@ class Texts:
         if exact.blob.isascii():
             return Lines(exact.blob.lower(), exact.end)
         blob = exact.blob.decode("utf-8", "replace").lower().encode("utf-8")
-        return Lines(blob, np.flatnonzero(np.frombuffer(blob, dtype=np.uint8) == _NEWLINE))
+        return Lines(blob, np.flatnonzero(np.frombuffer(blob, dtype=np.uint8) == NEWLINE))
 
     def containing(self, query: str) -> Mask:
         """Which strings contain ``query``, in any case; which it fits where it is a glob."""
