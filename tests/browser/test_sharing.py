@@ -100,9 +100,13 @@ def test_the_page_and_every_format_can_be_taken_away(viewer: Viewer, opened: Ope
 def test_dialogs_are_named_and_nothing_sticks_out_of_a_small_window(viewer: Viewer, opened: Opener) -> None:
     page = opened(viewer.graph(opened(), "busy-server"), size={"width": 400, "height": 700})
     drawn(page)
-    for key, name in (("s", "Share"), ("n", "Notes")):
+    for key, name in (("s", "share"), ("n", "notes")):
         page.keyboard.press(key)
-        box = page.get_by_role("dialog", name=name).bounding_box()
-        assert box["x"] >= 0
+        dialog = page.locator(f"dialog.{name}[open]")
+        dialog.wait_for()
+        assert dialog.get_attribute("aria-label") == name.capitalize()
+        box = dialog.bounding_box()
+        assert 0 <= box["x"]
         assert box["x"] + box["width"] <= 400
         page.keyboard.press("Escape")
+        dialog.wait_for(state="detached")
