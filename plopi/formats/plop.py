@@ -39,15 +39,19 @@ def write(profile: Profile, out: BinaryIO) -> None:
     if profile.shape != STACKS:
         raise UsageError("this profile knows calls but no stacks, which Plop's format needs; choose the format pstats")
     frames = [f"({_literal(file)}, {line}, {_literal(name)})" for file, line, name in _frames(profile)]
-    out.write(b"{")
-    between = b""
+    written: dict[tuple[str, ...], int] = {}
     for stack, count in counts(profile).items():
         path, node = [], stack
         while node != NONE:
             path.append(frames[profile.stacks.location[node]])
             node = profile.stacks.parent[node]
-        comma = "," if len(path) == 1 else ""
-        out.write(between + f"({', '.join(path)}{comma}): {count}".encode("ascii"))
+        key = tuple(path)  # functions that differ in their first line alone are one in Plop's words
+        written[key] = written.get(key, 0) + count
+    out.write(b"{")
+    between = b""
+    for key, count in written.items():
+        comma = "," if len(key) == 1 else ""
+        out.write(between + f"({', '.join(key)}{comma}): {count}".encode("ascii"))
         between = b", "
     out.write(b"}")
 

@@ -16,7 +16,7 @@ from mutants import mutant
 from plopi.errors import FormatError, LimitExceeded
 from plopi.formats import plop_reader
 from plopi.formats.limits import Limits
-from plopi.model import Profile
+from plopi.model import SAMPLES, Profile, ProfileBuilder
 
 DATA = Path(__file__).parent / "data"
 Literal = dict[tuple[tuple[str, int, str], ...], int]
@@ -48,6 +48,14 @@ def test_a_function_is_its_file_and_name() -> None:
 def test_a_file_that_plop_wrote() -> None:
     data = (DATA / "plop-0.4.0.plop").read_bytes()
     assert as_plop(read(data)) == ast.literal_eval(data.decode())
+
+
+def test_stacks_that_are_one_in_plops_words_are_counted_as_one() -> None:
+    builder = ProfileBuilder((SAMPLES,))
+    for first_line in (1, 5):
+        location = builder.location_id(builder.function_id("f", "a.py", first_line), 9)
+        builder.add_sample(builder.stack_of([location]), (2,))
+    assert ast.literal_eval(written(builder.build(), "plop").decode("ascii")) == {(("a.py", 9, "f"),): 4}
 
 
 @given(stacks_profiles())
