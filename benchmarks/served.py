@@ -142,7 +142,7 @@ def until(look: Callable[[], Any], seconds: float = LONGEST) -> Any:
 
 def large_file(path: Path, folder: Path) -> list[list[str]]:
     """The rows of one file: first seen, after a restart, and at rest."""
-    datadir, cache = folder / f"{path.stem}-data", folder / f"{path.stem}-cache"
+    datadir, cache = folder / f"{path.name}-data", folder / f"{path.name}-cache"
     datadir.mkdir()
     with viewer(datadir, cache) as running:
         running.view("")
