@@ -557,7 +557,7 @@ static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     struct sigaction present, ignore = {.sa_handler = SIG_IGN};
     if (atomic_load(&session.state) == ON && sigaction(SIGNAL, NULL, &present) == 0) {
         disarm();
-        ticker_pause(1);
+        ticker_stop();
         sigaction(SIGNAL, &ignore, NULL); /* discards what is pending */
         sigaction(SIGNAL, &present, NULL);
     }
@@ -573,9 +573,13 @@ static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
         return NULL;
     }
     if (atomic_load(&session.state) == ON) {
-        ticker_pause(0);
-        if (session.clocks & CPU_CLOCK && signal_is_ours()) {
-            arm(interval_ns);
+        if (signal_is_ours()) { /* else it is the program's, which is not to be sent any */
+            if (session.clocks & WALL_CLOCK) {
+                ticker_resume();
+            }
+            if (session.clocks & CPU_CLOCK) {
+                arm(interval_ns);
+            }
         }
     }
     Py_RETURN_NONE;

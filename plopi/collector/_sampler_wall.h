@@ -37,9 +37,11 @@ static struct {
     pthread_mutex_t lock;   /* held by the ticker during a tick */
     pthread_cond_t changed;
     pthread_t ticker;
-    int running, paused, stop; /* under the lock, but for `running` */
+    _Atomic int32_t ticker_tid;
+    int running, stop; /* the first the caller's (with the GIL), the second under the lock */
+    int signal_number;
     uint64_t interval_ns;
-    _Atomic uint64_t cost_ns; /* the ticker's own CPU clock */
+    _Atomic uint64_t cost_ns; /* CPU time of the ticker and of those before it */
     Map by_tid;       /* the drain's alone */
 } wall;
 
@@ -107,8 +109,11 @@ static struct timespec timespec_of(uint64_t ns) {
     return (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
 }
 
-static void *tick(void *signal_number) {
+static void *tick(void *unused) {
+    (void)unused;
     pthread_setname_np(pthread_self(), "plopi-ticker");
+    atomic_store(&wall.ticker_tid, (int32_t)syscall(SYS_gettid));
+    uint64_t former_cost_ns = atomic_load(&wall.cost_ns);
     uint64_t last = read_clock(CLOCK_MONOTONIC), next = last;
     pthread_mutex_lock(&wall.lock);
     while (!wall.stop) {
@@ -118,15 +123,34 @@ static void *tick(void *signal_number) {
         while (!wall.stop && pthread_cond_timedwait(&wall.changed, &wall.lock, &until) == 0) {
         }
         now = read_clock(CLOCK_MONOTONIC);
-        uint32_t count = wall.stop || wall.paused ? 0 : atomic_load(&wall.count);
+        uint32_t count = wall.stop ? 0 : atomic_load(&wall.count);
         for (uint32_t i = 0; i < count; i++) {
-            look_at(&wall.rows[i], i, now - last, (int)(intptr_t)signal_number);
+            look_at(&wall.rows[i], i, now - last, wall.signal_number);
         }
         last = now;
-        atomic_store_explicit(&wall.cost_ns, read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
+        atomic_store_explicit(&wall.cost_ns, former_cost_ns + read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
     }
     pthread_mutex_unlock(&wall.lock);
     return NULL;
+}
+
+static int ticker_resume(void) {
+    if (wall.running) {
+        return 0;
+    }
+    wall.stop = 0;
+    atomic_store(&wall.ticker_tid, 0);
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 128 * 1024);
+    int error = pthread_create(&wall.ticker, &small, tick, NULL);
+    pthread_attr_destroy(&small);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    wall.running = error == 0;
+    return error;
 }
 
 static int ticker_start(uint64_t interval_ns, int signal_number) {
@@ -137,38 +161,26 @@ static int ticker_start(uint64_t interval_ns, int signal_number) {
     pthread_cond_init(&wall.changed, &attributes);
     pthread_condattr_destroy(&attributes);
     wall.interval_ns = interval_ns;
-    wall.stop = wall.paused = 0;
+    wall.signal_number = signal_number;
     wall.cost_ns = 0;
-    sigset_t all, former;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    pthread_attr_t small;
-    pthread_attr_init(&small);
-    pthread_attr_setstacksize(&small, 128 * 1024);
-    int error = pthread_create(&wall.ticker, &small, tick, (void *)(intptr_t)signal_number);
-    pthread_attr_destroy(&small);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    wall.running = error == 0;
-    return error;
+    return ticker_resume();
 }
 
+/* Once this returns no thread is signalled, and until ticker_resume() there is no thread of ours: os.fork looks for some. */
 static void ticker_stop(void) {
-    if (wall.running) {
-        pthread_mutex_lock(&wall.lock);
-        wall.stop = 1;
-        pthread_cond_signal(&wall.changed);
-        pthread_mutex_unlock(&wall.lock);
-        pthread_join(wall.ticker, NULL);
-        wall.running = 0;
+    if (!wall.running) {
+        return;
     }
-}
-
-/* Once this returns with `paused`, no thread is signalled. */
-static void ticker_pause(int paused) {
-    if (wall.running) {
-        pthread_mutex_lock(&wall.lock);
-        wall.paused = paused;
-        pthread_mutex_unlock(&wall.lock);
+    pthread_mutex_lock(&wall.lock);
+    wall.stop = 1;
+    pthread_cond_signal(&wall.changed);
+    pthread_mutex_unlock(&wall.lock);
+    pthread_join(wall.ticker, NULL);
+    wall.running = 0;
+    /* to the kernel it is there for a moment more */
+    struct timespec moment = {0, 50000};
+    for (int turn = 0; turn < 100 && syscall(SYS_tgkill, getpid(), wall.ticker_tid, 0) == 0; turn++) {
+        nanosleep(&moment, NULL);
     }
 }
 

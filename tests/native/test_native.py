@@ -328,7 +328,7 @@ def test_deep_recursion_is_cut_at_the_root_and_says_so(native: Built) -> None:
         print(json.dumps([shares(profile), sorted(roots), len(profile.stacks)]))
         """,
     )
-    assert found[0]["spin"] == pytest.approx(0.4, rel=0.15)
+    assert found[0]["spin"] == pytest.approx(0.4, rel=0.3)  # a busy machine may keep the first tick away for a while
     assert "<truncated>" in found[1]
 
 
@@ -509,6 +509,31 @@ def test_a_forked_child_is_left_in_peace_and_can_profile_itself(native: Built) -
         """,
     )
     assert found[0] == [0] * 6 and found[1] == pytest.approx(0.3, rel=0.2)
+
+
+def test_a_fork_meets_no_thread_of_ours_and_wall_time_goes_on(native: Built) -> None:
+    """From 3.12 on ``os.fork`` warns of threads, and the ticker stayed: a line on stderr that is not the program's."""
+    found = run(
+        native,
+        """
+        import warnings
+        collector = Collector(interval=0.004, mode="wall", engine="native")
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            collector.start(None)
+            for _ in range(5):
+                child = os.fork()
+                if child == 0:
+                    os._exit(0)
+                os.waitpid(child, 0)
+                time.sleep(0.1)
+            spin(0.3)
+            collector.stop()
+        wall = sum(shares(collector.snapshot(), "wall").values())
+        print(json.dumps([[str(each.message) for each in warned], wall, collector.about.own_cost_ns > 0]))
+        """,
+    )
+    assert found[0] == [] and found[1] > 0.4 and found[2]
 
 
 def test_a_child_forked_after_the_program_took_the_signal_goes_on(native: Built) -> None:
