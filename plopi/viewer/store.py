@@ -135,18 +135,18 @@ class Store:
             self._scan.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def look(self, profile_ids: Iterable[str]) -> None:
-        """See at once whether these recordings have grown: somebody follows them. What has grown is read."""
+        """See at once whether files came or went, and whether these recordings, which somebody follows, have grown."""
         names = [entry.found.name for each in profile_ids if (entry := self._entries.get(each)) and entry.is_part]
-        if not names or self._closed:
+        if self._closed:
             return
-        loop = asyncio.get_running_loop()
-        for name, found in zip(names, await loop.run_in_executor(self._looker, self._watcher.look, names)):
+        looked = await asyncio.get_running_loop().run_in_executor(self._looker, self._watcher.look, names)
+        if looked.turned or None in looked.files:  # what is gone or finished: the next scan, which is now, tells which
+            self._scanned_at = self._clock() - SCAN_SECONDS
+        for name, found in zip(names, looked.files):
             known = self._entries.get(id_of(name))
-            if known is None or known.found.name != name:
+            if known is None or known.found.name != name or found is None:
                 continue
-            if found is None:  # gone or finished: the next scan, which is now, tells which
-                self._scanned_at = self._clock() - SCAN_SECONDS
-            elif found.key != known.found.key:
+            if found.key != known.found.key:
                 known.put(found)
                 self._touch(known)
                 if known.id in self._cache and known.reading is None and not known.is_broken:

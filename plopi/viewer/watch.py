@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from plopi.viewer.readers.results import Key, Unreadable
 PART_SUFFIX = ".pb.part"
 HOT_SECONDS = 60.0
 """Files changed this recently are looked at in every scan."""
+TURN_FACTOR = 10
+"""Where names come and go without end, looking at all files takes one part in so many of the time."""
 COST_FACTOR = 20
 """A full scan may take one part in so many of the time: 100,000 files are not listed every second."""
 
@@ -39,6 +41,14 @@ class Changes:
     changed: tuple[Found, ...]
     gone: tuple[str, ...]
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Some files, None for what is not there; ``turned``: names came or went since all were looked at, which is due again."""
+
+    files: tuple[Found | None, ...]
+    turned: bool
 
 
 class Watcher:
@@ -77,14 +87,16 @@ class Watcher:
         finally:
             os.close(fd)
 
-    def look(self, names: Iterable[str]) -> list[Found | None]:
-        """These files alone, as they are now; None for what is not there. From any thread; scans do not notice."""
+    def look(self, names: Sequence[str]) -> Looked:
+        """These files alone, as they are now. From any thread; scans do not notice."""
         try:
             fd = self._open_directory()
         except OSError:
-            return [None for _ in names]
+            return Looked(tuple(None for _ in names), self._directory_key is not None)
         try:
-            return [self._found(fd, name) for name in names]
+            turned = self._directory_key != _directory_key(os.fstat(fd))
+            rested = self._clock() - self._full_at >= TURN_FACTOR * self._full_cost
+            return Looked(tuple(self._found(fd, name) for name in names), turned and rested)
         finally:
             os.close(fd)
 
@@ -120,7 +132,7 @@ class Watcher:
     def _scan(self, fd: int) -> Changes:
         began, cpu_began = self._clock(), time.thread_time()
         status = os.fstat(fd)
-        directory_key = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        directory_key = _directory_key(status)
         fresh = self._now_ns() - status.st_mtime_ns < 2 * 10**9  # within the clock's grain another name may have come
         full_is_due = began - self._full_at >= COST_FACTOR * self._full_cost
         if directory_key == self._directory_key and not fresh and not full_is_due:
@@ -176,6 +188,10 @@ class Watcher:
             return
         files[name] = Found(name, key, fault_of(status, self._max_size))
         changed.append(files[name])
+
+
+def _directory_key(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def key_of(status: os.stat_result) -> Key:

@@ -16,6 +16,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from plopi.model import About
+from plopi.viewer import store
 from plopi.viewer.handlers import live
 from plopi.viewer.security import Token
 from plopi.viewer.watch import Watcher
@@ -176,7 +177,20 @@ def test_without_open_pages_the_directory_is_left_alone(running: Running, monkey
 
     run(scene)
     assert scans
-    time.sleep(1.0 + 2 * live.TICK_SECONDS)
+    time.sleep(1.0 + 2 * live.LOOK_SECONDS)
     scans.clear()
     time.sleep(1.5)
     assert not scans
+
+
+def test_a_file_that_comes_is_told_before_the_next_scan_is_due(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands for an hour between scans: only the look at the directory can have told."""
+    monkeypatch.setattr(store, "SCAN_SECONDS", 3600.0)
+
+    async def scene() -> None:
+        async with opened(running.client) as connection:
+            first = await said(connection, lambda message: "index" in message)
+            put(running.datadir / "new.pb.gz", pprof())
+            await said(connection, lambda message: message.get("index", 0) > first["index"])
+
+    run(scene)

@@ -16,9 +16,8 @@ from plopi.viewer.security import Refused
 from plopi.viewer.store import Store
 
 MOST_CLIENTS = 200
-TICK_SECONDS = 0.5
 LOOK_SECONDS = 0.05
-"""Between two looks at recordings that somebody follows."""
+"""Between two looks at recordings that somebody follows, and whether files came or went."""
 MOST_LOOKED_AT = 16
 INDEX_SECONDS = 0.25
 """A page is told of changes of the index at most this often."""
@@ -80,7 +79,7 @@ class Hub:
                     if count % CHUNK == 0:  # requests need not wait until all have been told
                         await asyncio.sleep(0)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), LOOK_SECONDS if watched else TICK_SECONDS)
+                    await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
         except Exception:
             log.exception("live updates failed")
         finally:
