@@ -77,7 +77,9 @@ def test_the_demo_shows_a_growing_recording_and_ends_cleanly(demo: tuple[subproc
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 0, said
     assert url in said
-    assert "Traceback" not in said
+    # What the README says of a tick while asyncio closes its loop (under "Where it falls short") may happen here, too.
+    told = re.sub(r"Exception ignored when trying to (?:write|send) to the signal wakeup fd:\n(?s:.)*?\nOSError: .*\n", "", said)
+    assert "Traceback" not in told
     assert list(tmp_path.glob("*.pb.part")) == [], "the recording was finished"
     assert not group_lives(process.pid)
 
