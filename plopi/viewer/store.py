@@ -10,7 +10,7 @@ import contextlib
 import heapq
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.disk_cache import DiskCache
 from plopi.viewer.readers.pool import Abandoned, Pool, Task
 from plopi.viewer.readers.process import Want
-from plopi.viewer.readers.results import Key, Parsed, Progress, Unreadable
-from plopi.viewer.watch import PART_SUFFIX, Found, Watcher
+from plopi.viewer.readers.results import Key, Parsed, Pending, Progress, Unreadable
+from plopi.viewer.watch import PART_SUFFIX, Changes, Found, Watcher
 
 SCAN_SECONDS = 1.0
 REFRESH_SECONDS = 0.05
@@ -42,14 +42,6 @@ MOST_CHANGES = 200_000
 """So many are known one by one; whoever has seen none of them looks at all profiles."""
 CHUNK = 500
 """So many files are noted at once before other requests get their turn."""
-
-
-class Pending(Exception):
-    """The profile is still being read."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__(progress.stage)
-        self.progress = progress
 
 
 class Store:
@@ -140,6 +132,8 @@ class Store:
         if self._closed:
             return
         looked = await asyncio.get_running_loop().run_in_executor(self._looker, self._watcher.look, names)
+        if looked.told:
+            await self._take(*self.notebook.sift(Changes(looked.told, (), self.problem)))
         if looked.turned or None in looked.files:  # what is gone or finished: the next scan, which is now, tells which
             self._scanned_at = self._clock() - SCAN_SECONDS
         for name, found in zip(names, looked.files):
@@ -209,7 +203,8 @@ class Store:
             with contextlib.suppress(Exception):
                 await self._scan
         self._scanner.shutdown(wait=False, cancel_futures=True)
-        self._looker.shutdown(wait=False, cancel_futures=True)
+        self._looker.shutdown(wait=True, cancel_futures=True)
+        self._watcher.close()
         await asyncio.to_thread(self._pool.close)
 
     def tag(self, profile_id: str, tags: tuple[str, ...]) -> None:
@@ -227,10 +222,7 @@ class Store:
     async def _rescan(self) -> None:
         try:
             loop = asyncio.get_running_loop()
-            changes, tags = await loop.run_in_executor(self._scanner, lambda: self.notebook.sift(self._watcher.scan()))
-            for profile_id, new in tags.items():
-                self.tag(profile_id, new)
-            await self._note(changes.changed, changes.gone, changes.problem)
+            await self._take(*await loop.run_in_executor(self._scanner, lambda: self.notebook.sift(self._watcher.scan())))
             await self._see_who_lives(loop)
         finally:
             self._scanned_at = self._clock()
@@ -239,6 +231,12 @@ class Store:
             if self._clock() - reading.wanted_at > ABANDON_SECONDS:
                 self._pool.abandon(reading.task)
         self._pool.trim()
+        self._feed()
+
+    async def _take(self, changes: Changes, tags: Mapping[str, tuple[str, ...]]) -> None:
+        for profile_id, new in tags.items():
+            self.tag(profile_id, new)
+        await self._note(changes.changed, changes.gone, changes.problem)
         self._feed()
 
     async def _note(self, changed: tuple[Found, ...], gone: tuple[str, ...], problem: str | None) -> None:

@@ -20,8 +20,8 @@ from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.entries import revision_of
-from plopi.viewer.readers.results import Parsed, Unreadable
-from plopi.viewer.store import Pending, Store
+from plopi.viewer.readers.results import Parsed, Pending, Unreadable
+from plopi.viewer.store import Store
 
 KEPT_BYTES = 256 * 2**20
 MOST_KEPT = 64

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from plopi.viewer.inotify import Inotify
 from plopi.viewer.readers.results import Key, Unreadable
 
 PART_SUFFIX = ".pb.part"
@@ -18,6 +19,8 @@ HOT_SECONDS = 60.0
 """Files changed this recently are looked at in every scan."""
 TURN_FACTOR = 10
 """Where names come and go without end, looking at all files takes one part in so many of the time."""
+EVENTS_SECONDS = 5.0
+"""Where the system tells no changes, or lost track of them, it is asked for them again after this long."""
 COST_FACTOR = 20
 """A full scan may take one part in so many of the time: 100,000 files are not listed every second."""
 
@@ -45,9 +48,11 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Some files, None for what is not there; ``turned``: names came or went since all were looked at, which is due again."""
+    """Some files, None for what is not there; ``told``: others that the system says have changed; ``turned``: names came or went
+    since all were looked at, which is due again."""
 
     files: tuple[Found | None, ...]
+    told: tuple[Found, ...]
     turned: bool
 
 
@@ -71,6 +76,8 @@ class Watcher:
         self._directory_key: tuple[int, int, int] | None = None
         self._full_at = float("-inf")
         self._full_cost = 0.0
+        self._events: Inotify | None = None
+        self._events_at = float("-inf")
 
     def scan(self) -> Changes:
         """Look again. Without new names, and where a full scan is dear, only at files that are likely to have changed."""
@@ -92,13 +99,25 @@ class Watcher:
         try:
             fd = self._open_directory()
         except OSError:
-            return Looked(tuple(None for _ in names), self._directory_key is not None)
+            return Looked(tuple(None for _ in names), (), self._directory_key is not None)
         try:
             turned = self._directory_key != _directory_key(os.fstat(fd))
             rested = self._clock() - self._full_at >= TURN_FACTOR * self._full_cost
-            return Looked(tuple(self._found(fd, name) for name in names), turned and rested)
+            others = sorted(self._told() - set(names))
+            told = tuple(found for name in others if name in self._files and (found := self._found(fd, name)))
+            return Looked(tuple(self._found(fd, name) for name in names), told, turned and rested)
         finally:
             os.close(fd)
+
+    def _told(self) -> set[str]:
+        """Names of which the system says that something happened to them; none where it does not tell such things."""
+        if (self._events is None or not self._events.works) and self._clock() - self._events_at > EVENTS_SECONDS:
+            self._events, self._events_at = Inotify(self.directory), self._clock()
+        return set() if self._events is None else self._events.changed()
+
+    def close(self) -> None:
+        if self._events is not None:
+            self._events.close()
 
     def _found(self, fd: int, name: str) -> Found | None:
         try:

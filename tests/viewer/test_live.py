@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -192,5 +193,23 @@ def test_a_file_that_comes_is_told_before_the_next_scan_is_due(running: Running,
             first = await said(connection, lambda message: "index" in message)
             put(running.datadir / "new.pb.gz", pprof())
             await said(connection, lambda message: message.get("index", 0) > first["index"])
+
+    run(scene)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel tells of changes on Linux alone")
+def test_a_file_rewritten_in_place_is_told_at_once(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next scan is an hour away: only the kernel can have told."""
+    put(running.datadir / "old.pb.gz", pprof(), age=7200)
+    assert running.client.settled("old.pb.gz")["samples"] == 1
+
+    async def scene() -> None:
+        async with opened(running.client) as connection:
+            await said(connection, lambda message: "index" in message)
+            await asyncio.sleep(0.5)  # a few looks
+            monkeypatch.setattr(store, "SCAN_SECONDS", 3600.0)
+            (running.datadir / "old.pb.gz").write_bytes(pprof("main;work", "main;work"))
+            while (await asyncio.to_thread(running.client.row, "old.pb.gz"))["samples"] != 2:
+                await said(connection, lambda message: "index" in message)
 
     run(scene)

@@ -17,9 +17,9 @@ from tornado import httputil, web
 from plopi.errors import FormatError, Unanswerable, UsageError
 from plopi.viewer.config import Config
 from plopi.viewer.listing import Listing
-from plopi.viewer.readers.results import Unreadable
+from plopi.viewer.readers.results import Pending, Unreadable
 from plopi.viewer.security import HEADERS, Hosts, RateLimit, Refused, check_fetch_site
-from plopi.viewer.store import Pending, Store
+from plopi.viewer.store import Store
 from plopi.viewer.subjects import MemberPending, Subjects
 
 log = logging.getLogger("plopi.viewer")

@@ -78,6 +78,14 @@ class Progress:
     ahead: int = 0
 
 
+class Pending(Exception):
+    """The profile is still being read."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress.stage)
+        self.progress = progress
+
+
 STAGES = ("reading", "unpacking", "parsing", "preparing", "packing")
 """What a worker goes through, in this order."""
 
