@@ -210,7 +210,7 @@ def directory(folder: Path, count: int) -> list[list[str]]:
         [name, "index, first request", f"{1000 * first:.0f} ms"],
         [name, "pages while files are still read, slowest of 59", f"{1000 * later[-1]:.0f} ms"],
         [name, "searches, median and slowest of 59", f"{1000 * calm[29]:.0f}, {1000 * calm[-1]:.0f} ms"],
-        [name, "one file changes: pushed to an open page after ", f"{1000 * told:.0f} ms"],
+        [name, "one file changes: pushed to an open page after", f"{1000 * told:.0f} ms"],
     ]
 
 
