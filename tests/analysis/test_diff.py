@@ -20,7 +20,7 @@ from plopi.viewer import payloads
 from plopi.viewer.analysis import index
 from plopi.viewer.analysis.call_graph import Selection
 from plopi.viewer.analysis.derived import through
-from plopi.viewer.analysis.diff import Comparison, effective_size, noise_of
+from plopi.viewer.analysis.diff import Chance, Comparison, effective_size
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.view import View, lens_of
 
@@ -181,8 +181,27 @@ def test_a_change_falls_outside() -> None:
     assert np.abs(sides.subject.self - sides.base.self)[1] > sides.noise.self[1]
 
 
+def test_an_arrow_has_the_band_of_its_own_weights() -> None:
+    """`read` is called from two places: what passes one of them is less sure, relatively, than all of it."""
+    text = "main 1\n  parse 1\n    read 90\n  load 1\n    read 10"
+    about = compared(profile_from(text, (CPU,)), profile_from(text.replace("read 90", "read 70"), (CPU,)))
+    graph = payloads.graph(about, View.parse({}, about.profile))
+    name = {node["id"]: node["name"] for node in graph["nodes"]}
+    noise = {(name[edge["caller"]], name[edge["callee"]]): edge["noise"] for edge in graph["edges"]}
+    (read,) = [node for node in graph["nodes"] if node["name"] == "read"]
+    chance = about.sides(Selection(0)).chance
+    assert chance is not None
+    for edge in graph["edges"]:
+        (band,) = chance.band(np.array([edge["weight"]]), np.array([edge["base_weight"]])).tolist()
+        assert edge["noise"] == band
+    assert noise["load", "read"] != read["noise"]["cum"]
+    dumps = compared(calls_from("main 1/1 10 30\n  parse 1/1 20 20\nparse 1/1 20 20"), calls_from("main 1/1 10 10"))
+    exact = payloads.graph(dumps, View.parse({}, dumps.profile))["edges"]
+    assert [edge["noise"] for edge in exact] == [None]
+
+
 def test_how_many_equal_samples_weights_are_worth() -> None:
     assert effective_size(profile_from("main 4/40", (SAMPLES, CPU)), 1) == 4
     assert effective_size(profile_from("main 10\n  work 10", (CPU,)), 0) == 2
     assert round(effective_size(profile_from("main 30\n  work 10", (CPU,)), 0), 6) == 1.6
-    assert noise_of(np.array([5]), np.array([5]), (0, 0), (0.0, 0.0), True).tolist() == [0]
+    assert Chance((0, 0), (0.0, 0.0), True).band(np.array([5]), np.array([5])).tolist() == [0]

@@ -38,6 +38,25 @@ KEPT_SIDES = 4
 
 
 @dataclass(frozen=True)
+class Chance:
+    """What chance alone makes of any two weights of one selection (see above), by both sides' totals and effective sizes."""
+
+    totals: tuple[int, int]
+    sizes: tuple[float, float]
+    normalised: bool
+
+    def band(self, x: Ints, y: Ints) -> Ints:
+        """Half-widths of the 95 % band around "no change" for weights ``x`` and ``y``; 0 where there are no samples."""
+        n, m = self.sizes
+        if not (n and m and self.totals[0] and self.totals[1]):
+            return np.zeros(len(x), dtype=np.int64)
+        share = np.clip((x / self.totals[0] * n + y / self.totals[1] * m) / (n + m), 0.0, 1.0)
+        spread: Floats = share * (1.0 - share) if self.normalised else share
+        variance = spread * (self.totals[0] ** 2 / n + self.totals[1] ** 2 / m)
+        return np.ceil(WIDTH * np.sqrt(variance)).astype(np.int64)
+
+
+@dataclass(frozen=True)
 class Noise:
     """By function: half the width of the band around "no change"."""
 
@@ -48,13 +67,20 @@ class Noise:
 @dataclass(frozen=True)
 class Sides:
     """The numbers of one selection on both sides, of one structure; ``base`` is scaled. ``both`` is their sum, by which is chosen
-    what to show. ``noise`` is None for dumps, which are exact."""
+    what to show. ``chance`` is None for dumps, which are exact."""
 
     subject: Numbers
     base: Numbers
     both: Weighed
     scale: float
-    noise: Noise | None
+    chance: Chance | None
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        if self.chance is None:
+            return None
+        ours, theirs = self.subject, self.base
+        return Noise(self.chance.band(ours.self, theirs.self), self.chance.band(ours.cum, theirs.cum))
 
 
 class _Both(Weighed):
@@ -121,8 +147,8 @@ class Comparison(Derived):
         ours, raw = (numbers_of(profile, self.structure, kind) for profile in (left, right))
         theirs = scaled(raw, scale)
         sizes = effective_size(left, selection.type), effective_size(right, selection.type)
-        noise = Noise(*(noise_of(x, y, (ours.total, theirs.total), sizes, self._normalised) for x, y in _pairs(ours, theirs)))
-        return Sides(ours, theirs, _Both(ours, theirs, self), scale, noise)
+        chance = Chance((ours.total, theirs.total), sizes, self._normalised)
+        return Sides(ours, theirs, _Both(ours, theirs, self), scale, chance)
 
     def _scale(self, ours: int, theirs: int) -> float:
         return ours / theirs if self._normalised and ours > 0 and theirs > 0 else 1.0
@@ -164,21 +190,6 @@ def effective_size(profile: Profile, kind: int) -> float:
         count = np.maximum(column(profile.samples.weights[profile.sample_types.index(SAMPLES)]), 1).astype(np.float64)
     squares = float((weight**2 / count).sum())
     return float(weight.sum()) ** 2 / squares if squares else 0.0
-
-
-def noise_of(x: Ints, y: Ints, totals: tuple[int, int], sizes: tuple[float, float], normalised: bool) -> Ints:
-    """Half-widths of the 95 % band around "no change" for weights ``x`` and ``y`` (see above); 0 where there are no samples."""
-    n, m = sizes
-    if not (n and m and totals[0] and totals[1]):
-        return np.zeros(len(x), dtype=np.int64)
-    share = np.clip((x / totals[0] * n + y / totals[1] * m) / (n + m), 0.0, 1.0)
-    spread: Floats = share * (1.0 - share) if normalised else share
-    variance = spread * (totals[0] ** 2 / n + totals[1] ** 2 / m)
-    return np.ceil(WIDTH * np.sqrt(variance)).astype(np.int64)
-
-
-def _pairs(ours: Numbers, theirs: Numbers) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    return (ours.self, theirs.self), (ours.cum, theirs.cum)
 
 
 def _summed(a: Numbers, b: Numbers) -> Numbers:

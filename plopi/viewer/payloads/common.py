@@ -61,6 +61,11 @@ class Look:
         band = None if noise is None else {"self": int(noise.self[function]), "cum": int(noise.cum[function])}
         return {"base_self": int(base.self[function]), "base_cum": int(base.cum[function]), "noise": band}
 
+    def band(self, ours: Ints, theirs: Ints) -> list[int] | list[None]:
+        """Half the width of the band around "no change" of any two weights of the two sides; None where they are exact."""
+        chance = None if self.sides is None else self.sides.chance
+        return [None] * len(ours) if chance is None else chance.band(ours, theirs).tolist()
+
 
 def look_at(about: Index, view: View) -> Look:
     weighed = weighed_of(about, view)

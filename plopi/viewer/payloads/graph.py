@@ -109,11 +109,13 @@ def _left_out(look: Look, picture: Picture, wrappers: Sequence[int]) -> Json:
 
 def _edges(about: Index, look: Look, picture: Picture, label: Mapping[int, str]) -> list[Json]:
     back = context.back_edges(picture)
-    weights = [{"weight": edge.weight} for edge in picture.edges]
+    weights: list[Json] = [{"weight": edge.weight} for edge in picture.edges]
     if look.sides is not None:
         ours, theirs = (_link_weights(numbers, picture) for numbers in (look.sides.subject, look.sides.base))
         ends = [(edge.caller, edge.callee) for edge in picture.edges]
-        weights = [{"weight": ours.get(each, 0), "base_weight": theirs.get(each, 0)} for each in ends]
+        after, before = ([side.get(each, 0) for each in ends] for side in (ours, theirs))
+        noise = look.band(np.array(after, dtype=np.int64), np.array(before, dtype=np.int64))
+        weights = [{"weight": x, "base_weight": y, "noise": band} for x, y, band in zip(after, before, noise)]
     return [
         {
             "caller": edge.caller,

@@ -63,15 +63,13 @@ export function makeScene(payload, size, positions) {
       importance: importance(node, total),
     };
   });
-  /** Chance moves an arrow no less than the function it leads to is sure: what is within that function's noise is no change. */
-  const noiseOf = new Map(payload.nodes.map((node) => [node.id, node.noise?.cum]));
   const edges = payload.edges
     .filter((edge) => edge.caller !== edge.callee)
     .map((edge) => ({
       key: edgeKey(edge),
       edge,
       width: scales.width(edge.weight),
-      change: payload.base ? changeClass(edge.weight, edge.base_weight, noiseOf.get(edge.callee), total) : null,
+      change: payload.base ? changeClass(edge.weight, edge.base_weight, edge.noise, total) : null,
       tag: edge.wrappers.length ? tagOf(edge) : null,
     }));
   return { payload, size, scales, nodes, edges };
