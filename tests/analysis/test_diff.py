@@ -15,13 +15,15 @@ from profiles import calls_profiles, stacks_profiles
 from schema import check_json
 
 from plopi.errors import Unanswerable, UsageError
-from plopi.model import CPU, SAMPLES, WALL, Profile, ProfileBuilder
+from plopi.model import CPU, SAMPLES, WALL, Profile, ProfileBuilder, SampleType
 from plopi.viewer import payloads
-from plopi.viewer.analysis import index
+from plopi.viewer.analysis import Index, index
 from plopi.viewer.analysis.call_graph import Selection
 from plopi.viewer.analysis.derived import through
 from plopi.viewer.analysis.diff import Chance, Comparison, effective_size
+from plopi.viewer.analysis.flame import Boxes, Shape
 from plopi.viewer.analysis.lenses import Lens
+from plopi.viewer.payloads.flame import SIDES, Asked
 from plopi.viewer.view import View, lens_of
 
 AFTER = profile_from("main 1\n  parse 20\n    read 10\n  new 9", (CPU,))
@@ -198,6 +200,54 @@ def test_an_arrow_has_the_band_of_its_own_weights() -> None:
     dumps = compared(calls_from("main 1/1 10 30\n  parse 1/1 20 20\nparse 1/1 20 20"), calls_from("main 1/1 10 10"))
     exact = payloads.graph(dumps, View.parse({}, dumps.profile))["edges"]
     assert [edge["noise"] for edge in exact] == [None]
+
+
+def boxes_of(about: Index, kind: SampleType, shape: Shape) -> tuple[Boxes, list[tuple[str, ...]]]:
+    """Every box, and the way to each by functions' names (they differ) from the top."""
+    paths = list[tuple[str, ...]]()
+    boxes = about.weighed(Selection(about.profile.sample_types.index(kind))).forest.flame(shape).boxes
+    for parent, function in zip(boxes.parent.tolist(), boxes.function.tolist()):
+        paths.append((*(paths[parent] if parent >= 0 else ()), about.profile.function_name(function)))
+    return boxes, paths
+
+
+@given(stacks_profiles(), stacks_profiles(), st.booleans())
+def test_a_flame_has_every_box_of_either_side(after: Profile, before: Profile, inverted: bool) -> None:
+    """And as wide as both together, so that what lies below fits; or as on one side, with the boxes of that side alone."""
+    about = compared(after, before, normalised=False)
+    sides = []
+    for profile in (after, before):
+        alone, paths = boxes_of(index(profile), CPU, Shape(inverted=inverted))
+        sides.append(dict(zip(paths, alone.weight.tolist())))
+    boxes, paths = boxes_of(about, CPU, Shape(inverted=inverted))
+    assert boxes.base is not None
+    found = dict(zip(paths, zip(boxes.weight.tolist(), boxes.base.tolist())))
+    assert found == {path: (sides[0].get(path, 0), sides[1].get(path, 0)) for path in {*sides[0], *sides[1]}}
+    assert boxes.width.tolist() == (boxes.weight + boxes.base).tolist()
+    end, below = boxes.start + boxes.width, np.zeros(len(boxes), dtype=np.int64)
+    inner = boxes.parent >= 0
+    outer = boxes.parent[inner]
+    assert np.all(boxes.start[inner] >= boxes.start[outer]) and np.all(end[inner] <= end[outer])
+    np.add.at(below, outer, boxes.width[inner])
+    assert np.all(below <= boxes.width)
+    for name, side in zip(SIDES[1:], sides):
+        boxes, paths = boxes_of(about, CPU, Shape(inverted=inverted, side=name))
+        assert dict(zip(paths, boxes.width.tolist())) == side
+
+
+def test_what_is_gone_can_be_zoomed_and_searched() -> None:
+    about = compared(AFTER, BEFORE)
+    ids = {about.profile.function_name(f): f for f in range(len(about.profile.functions))}
+    arguments = {"zoom": f"{ids['main']}.{ids['old']}", "q": "old"}
+    answer = payloads.flame(about, View.parse(arguments, about.profile), Asked.parse(arguments))
+    assert (answer["zoom"], answer["zoom_weight"], answer["zoom_width"]) == ([ids["main"], ids["old"]], 0, 8)
+    assert (answer["matched"], answer["base_matched"]) == (0, 8)
+    assert (answer["nodes"]["weight"], answer["nodes"]["base"]) == ([0], [8])
+    chance = about.sides(Selection()).chance
+    assert chance is not None
+    assert answer["nodes"]["noise"] == chance.band(np.array([0]), np.array([8])).tolist() != [0]
+    with pytest.raises(UsageError, match="side"):
+        Asked.parse({"side": "left"})
 
 
 def test_how_many_equal_samples_weights_are_worth() -> None:

@@ -219,6 +219,57 @@ def test_a_comparison_colours_what_changed_and_only_that(viewer: Viewer, opened:
     (viewer.datadir / "after.folded").unlink()
 
 
+def test_a_comparison_shows_what_is_gone_and_what_chance_explains(viewer: Viewer, opened: Opener) -> None:
+    """Boxes are as wide as both sides together, or as one of them; chance is grey, and the words say so."""
+    put(viewer.datadir / "was.folded", b"main;old 60\nmain;kept 140\nmain;usual 200\n")
+    put(viewer.datadir / "is.folded", b"main;new 60\nmain;kept 150\nmain;usual 190\n")
+    page = opened()
+    base = viewer.id_of(page, "was.folded")
+    page.close()
+    page = flame(viewer, opened, "is.folded", f"?base={base}")
+
+    def drawn() -> dict[str, tuple[float, str]]:
+        texts, boxes = page.evaluate("[drawn.texts, drawn.boxes]")
+        found = {}
+        for text in texts:
+            for box in boxes:
+                if box["x"] <= text["x"] < box["x"] + box["width"] and box["y"] < text["y"] < box["y"] + box["height"]:
+                    found[text["text"]] = (box["width"], box["fill"])
+        return found
+
+    width = page.evaluate("document.querySelector('.scroller').clientWidth")
+    both = drawn()
+    for name, part in {"main": 1, "old": 60 / 800, "new": 60 / 800, "kept": 290 / 800, "usual": 390 / 800}.items():
+        assert both[name][0] + 1 == pytest.approx(width * part, rel=0.01), name
+    assert both["kept"][1] == both["usual"][1] == both["main"][1]
+    assert len({both[name][1] for name in ("old", "new", "kept")}) == 3
+    assert {"new", "gone", "≈", "±0"} <= set(both)
+    words = {}
+    page.locator("#flame").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    for _ in range(4):
+        said = page.inner_text("#flame-node")
+        words[said.split(":")[0]] = said
+        page.keyboard.press("ArrowRight")
+    assert "before 15%: gone, \N{MINUS SIGN}15%: more than chance explains (±" in words["old"]
+    assert "before 0%: new, +15%: more than chance explains (±" in words["new"]
+    assert "before 35%: +2.5%: chance may explain it (±" in words["kept"]
+    page.click("text=Before")
+    ready(page, 2)
+    assert "side=before" in page.url
+    before = drawn()
+    assert "new" not in before and before["old"][0] + 1 == pytest.approx(width * 60 / 400, rel=0.01)
+    page.click("text=After")
+    ready(page, 3)
+    after = drawn()
+    assert "old" not in after and after["new"][0] + 1 == pytest.approx(width * 60 / 400, rel=0.01)
+    for name in ("was", "is"):
+        (viewer.datadir / f"{name}.folded").unlink()
+
+
 def test_a_saved_page_can_be_zoomed_without_a_server(viewer: Viewer, opened: Opener, tmp_path: Path) -> None:
     page = opened()
     saved = tmp_path / "flame.html"

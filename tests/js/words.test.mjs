@@ -1,7 +1,7 @@
 /** Numbers as words, and the small decisions around them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { age, brief, bytes, count, duration, origin, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
+import { age, brief, bytes, changeMark, changeWords, count, duration, origin, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
 import { ApiError, whenReady } from "../../plopi/static/js/api.js";
 import { walk } from "../../plopi/static/js/views/graph/walk.js";
 import { leftOutWords, noteLines, warningLines } from "../../plopi/static/js/ui/facts.js";
@@ -35,6 +35,20 @@ table("share", share, [
   [[994, 1000], "99.4%"],
   [[10, 10], "100%"],
   [[5, 0], "0%"],
+]);
+table("changeMark", changeMark, [
+  [[40, 0, 9, 400], "new"],
+  [[0, 40, 9, 400], "gone"],
+  [[0, 8, 9, 400], "≈"],
+  [[60, 40, 9, 400], "+5.0%"],
+  [[40, 40, 9, 400], "±0"],
+  [[40, 60, null, 400], "−5.0%"],
+]);
+table("changeWords", changeWords, [
+  [[40, 0, 9, 400], "new, +10%: more than chance explains (±2.3%)"],
+  [[0, 8, 9, 400], "gone, −2.0%: chance may explain it (±2.3%)"],
+  [[40, 40, 9, 400], "±0"],
+  [[40, 60, null, 400], "−5.0%"],
 ]);
 table("bytes", bytes, [
   [0, "0 B"],

@@ -75,9 +75,32 @@ export const CHANGE_STEPS = [0.01, 0.05];
  */
 export function changeClass(after, before, noise, whole) {
   const change = after - before;
-  if (!change || Math.abs(change) <= (noise ?? 0)) return "c0";
+  if (!change || withinChance(change, noise)) return "c0";
   const step = 1 + CHANGE_STEPS.filter((part) => Math.abs(change) > part * whole).length;
   return `${change > 0 ? "more" : "less"}${step}`;
+}
+
+/** Whether chance alone may have made a change. */
+const withinChance = (change, noise) => Math.abs(change) <= (noise ?? 0);
+
+/** A change in few letters, for where there is little room: "new", "gone", "≈" for what chance explains, "+3.1%". */
+export function changeMark(after, before, noise, whole) {
+  const change = after - before;
+  if (change && withinChance(change, noise)) return "≈";
+  return change && !before ? "new" : change && !after ? "gone" : signedShare(change, whole);
+}
+
+/** A change in a sentence, with the band of what chance explains. @param noise as above */
+export function changeWords(after, before, noise, whole) {
+  const change = after - before;
+  const kind = change && !before ? "new, " : change && !after ? "gone, " : "";
+  return [kind + signedShare(change, whole), chanceWords(change, noise, whole)].filter(Boolean).join(": ");
+}
+
+/** What chance has to do with a change; "" where there is none, or numbers are exact. */
+export function chanceWords(change, noise, whole) {
+  if (!change || noise === null || noise === undefined) return "";
+  return `${withinChance(change, noise) ? "chance may explain it" : "more than chance explains"} (±${share(noise, whole)})`;
 }
 
 export function bytes(value) {

@@ -84,7 +84,7 @@ class Sides:
 
 
 class _Both(Weighed):
-    """The sum of both sides; a flame is drawn by the subject's weights, with the base's beside them."""
+    """The sum of both sides; the boxes of a flame have the weight of each."""
 
     def __init__(self, subject: Numbers, base: Numbers, of: Index) -> None:
         super().__init__(_summed(subject, base), of)

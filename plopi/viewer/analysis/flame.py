@@ -7,18 +7,24 @@ cost is that of what can be seen. A recursion shows as often as it recurs.
 
 There are four such trees: from the roots down, from the leaves up (inverted), and from one function down or up (sandwich). A
 sandwich counts each sample once: it starts at those activations of the function that are not nested in another of its own.
+
+In a diff each box has a weight on either side, and is as wide as one of them or as both together. Only the sum is never less than
+that of the boxes below, as long as every box that either side knows is to be seen; the larger of the two is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from plopi.errors import Unanswerable
 from plopi.viewer.analysis.call_graph import Numbers, Part
 from plopi.viewer.analysis.columns import Groups, Ids, Ints, Mask, column, group_by_id, group_by_key, prefix_sums
+
+Side = Literal["both", "after", "before"]
 
 MOST_BOXES = 20_000
 DEEPEST = 1000
@@ -28,20 +34,27 @@ DEEPEST = 1000
 @dataclass(frozen=True)
 class Shape:
     """Which tree and what of it: ``zoom`` is a path of functions from the top, ``least`` the smallest share of the zoomed box (of
-    all of them, unzoomed) that is worth a box."""
+    all of them, unzoomed) that is worth a box, ``side`` whose weights make the widths in a diff."""
 
     zoom: tuple[int, ...] = ()
     inverted: bool = False
     root: int | None = None
     least: float = 0.0
+    side: Side = "both"
+
+    def width(self, weights: tuple[Ints, ...]) -> Ints:
+        """Of boxes, by their weights on each side."""
+        if self.side == "after" or len(weights) == 1:
+            return weights[0]
+        return weights[1] if self.side == "before" else weights[0] + weights[1]
 
 
 @dataclass(frozen=True)
 class Boxes:
     """Boxes by row, parents before their children, siblings adjacent and by name.
 
-    ``start`` is where a box begins: weight from the left edge of all that is shown, counting boxes that were cut. ``self`` is
-    what of its weight is in no child. ``base``: its weight on the other side of a diff.
+    ``start`` is where a box begins: width from the left edge of all that is shown, counting boxes that were cut. ``self`` is
+    what of its weight is in no child. ``base``: its weight on the other side of a diff. ``width`` is ``weight`` but in a diff.
     """
 
     parent: Ints
@@ -49,6 +62,7 @@ class Boxes:
     start: Ints
     weight: Ints
     self: Ints
+    width: Ints
     base: Ints | None
 
     def __len__(self) -> int:
@@ -57,13 +71,15 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Flame:
-    """``zoom`` is as much of the path as there is, ``zoom_weights`` the weights along it; ``weight`` that of all that is shown:
-    the boxes' self and ``cut_weight``, of the boxes left out directly below a shown one, add up to it."""
+    """``zoom`` is as much of the path as there is, ``zoom_weights`` the weights along it; ``weight`` that of all that is shown
+    (``width``: their widths): the boxes' self and ``cut_weight``, of the boxes left out directly below a shown one, add up to
+    it, but where widths are the other side's."""
 
     boxes: Boxes
     zoom: tuple[int, ...]
     zoom_weights: tuple[int, ...]
     weight: int
+    width: int
     cut_boxes: int
     cut_weight: int
 
@@ -87,6 +103,7 @@ class _Level:
     parent: Ints
     function: Ints
     weights: tuple[Ints, ...]
+    width: Ints
     start: Ints
     row_box: Ints
 
@@ -121,12 +138,12 @@ class Forest:
     def flame(self, shape: Shape) -> Flame:
         """The boxes of ``shape``, at most MOST_BOXES: where there are more, the widest half, quarter, ... by share."""
         front, zoomed, weights = self._zoomed(shape)
-        weight = int(front.weights[0].sum())
+        weight, width = int(front.weights[0].sum()), int(shape.width(front.weights).sum())
         least = shape.least
-        while (found := self._grown(front, shape.inverted, least * weight)) is None:
+        while (found := self._grown(front, shape, least * width)) is None:
             least = max(2 * least, 1e-5)
         boxes, cut_boxes, cut_weight = found
-        return Flame(boxes, zoomed, weights, weight, cut_boxes, cut_weight)
+        return Flame(boxes, zoomed, weights, weight, width, cut_boxes, cut_weight)
 
     def _zoomed(self, shape: Shape) -> tuple[_Front, tuple[int, ...], tuple[int, ...]]:
         """The places of the last box of the path that is there, or those of all boxes on top."""
@@ -134,10 +151,9 @@ class Forest:
         weights: list[int] = []
         for function in shape.zoom:
             there = front.of(self.function[front.place] == function)
-            weight = int(there.weights[0].sum())
-            if not weight:
+            if not int(shape.width(there.weights).sum()):
                 break
-            weights.append(weight)
+            weights.append(int(there.weights[0].sum()))
             here, front = there, self._step(there, shape.inverted)
         return here, shape.zoom[: len(weights)], tuple(weights)
 
@@ -163,32 +179,33 @@ class Forest:
         box, place = np.divmod(key, max(len(self), 1))
         return _Front(place, box - 1, tuple(rows.sums(weight) for weight in above.weights))
 
-    def _level(self, front: _Front, starts: Ints) -> _Level:
+    def _level(self, front: _Front, shape: Shape, starts: Ints) -> _Level:
         """The boxes that a front's places make; ``starts`` by parent."""
         functions = max(len(self.rank), 1)
         key, rows = group_by_key((front.box + 1) * functions + self.rank[self.function[front.place]])
         parent, rank = np.divmod(key, functions)
         parent -= 1
         weights = tuple(rows.sums(weight) for weight in front.weights)
-        before = np.cumsum(weights[0]) - weights[0]
+        width = shape.width(weights)
+        before = np.cumsum(width) - width
         eldest = np.searchsorted(parent, parent)
         row_box = np.empty(len(front.place), dtype=np.int64)
         row_box[rows.rows] = np.repeat(np.arange(len(key), dtype=np.int64), np.diff(rows.start))
         left = np.where(parent < 0, 0, starts[parent]) if len(starts) else np.zeros(len(key), dtype=np.int64)
-        return _Level(parent, self.by_rank[rank], weights, left + before - before[eldest], row_box)
+        return _Level(parent, self.by_rank[rank], weights, width, left + before - before[eldest], row_box)
 
-    def _grown(self, front: _Front, inverted: bool, least: float) -> tuple[Boxes, int, int] | None:
+    def _grown(self, front: _Front, shape: Shape, least: float) -> tuple[Boxes, int, int] | None:
         """All boxes below (and of) a front; None where they are too many."""
         levels: list[_Level] = []
         starts = below = np.zeros(0, dtype=np.int64)
         total_boxes = cut_boxes = cut_weight = 0
         belows: list[Ints] = []
         while len(front.place):
-            level = self._level(front, starts)
+            level = self._level(front, shape, starts)
             weight = level.weights[0]
             belows.append(_sums_by_parent(level.parent, weight, len(starts)))
-            kept = (weight >= least) & (weight > 0) & (len(levels) < DEEPEST)
-            cut = (weight > 0) & ~kept
+            kept = (level.width >= least) & (level.width > 0) & (len(levels) < DEEPEST)
+            cut = (level.width > 0) & ~kept
             cut_boxes += int(np.count_nonzero(cut))
             cut_weight += int(weight[cut].sum())
             total_boxes += int(np.count_nonzero(kept))
@@ -199,13 +216,13 @@ class Forest:
             box = number[level.row_box[kept[level.row_box]]]
             levels.append(_of(level, kept))
             starts = levels[-1].start
-            front = self._step(replace(going, box=box), inverted)
-        return _boxes(levels, [*belows[1:], below]), cut_boxes, cut_weight
+            front = self._step(replace(going, box=box), shape.inverted)
+        return _boxes(levels, [*belows[1:], below], len(self.own) > 1), cut_boxes, cut_weight
 
 
 def _of(level: _Level, kept: Mask) -> _Level:
     weights = tuple(weight[kept] for weight in level.weights)
-    return _Level(level.parent[kept], level.function[kept], weights, level.start[kept], level.row_box)
+    return _Level(level.parent[kept], level.function[kept], weights, level.width[kept], level.start[kept], level.row_box)
 
 
 def _sums_by_parent(parent: Ints, weight: Ints, parents: int) -> Ints:
@@ -215,19 +232,19 @@ def _sums_by_parent(parent: Ints, weight: Ints, parents: int) -> Ints:
     return sums[edges[1:]] - sums[edges[:-1]]
 
 
-def _boxes(levels: list[_Level], belows: list[Ints]) -> Boxes:
+def _boxes(levels: list[_Level], belows: list[Ints], two_sided: bool) -> Boxes:
     """Levels put together; ``belows`` has, for each, the weight that goes on into children (shorter where nothing does)."""
     ends = np.cumsum([0, 0, *(len(level.parent) for level in levels)]).tolist()
     parents = [np.where(level.parent < 0, -1, level.parent + offset) for level, offset in zip(levels, ends)]
     weight = _joined([level.weights[0] for level in levels])
     below = _joined([each if len(each) else np.zeros(len(level.parent), dtype=np.int64) for level, each in zip(levels, belows)])
-    two_sided = levels and len(levels[0].weights) > 1
     return Boxes(
         parent=_joined(parents),
         function=_joined([level.function for level in levels]),
         start=_joined([level.start for level in levels]),
         weight=weight,
         self=weight - below,
+        width=_joined([level.width for level in levels]),
         base=_joined([level.weights[1] for level in levels]) if two_sided else None,
     )
 

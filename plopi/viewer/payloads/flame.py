@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -10,26 +11,29 @@ from plopi.errors import UsageError
 from plopi.model import Profile
 from plopi.viewer.analysis import Index, names, packages, search
 from plopi.viewer.analysis import flame as flames
-from plopi.viewer.analysis.flame import Flame
+from plopi.viewer.analysis.flame import Flame, Side
 from plopi.viewer.arguments import Arguments, Given, is_digits
-from plopi.viewer.payloads.common import Json, NoSuchFunction, base_head, function_fields, head, indexed, look_at, text
+from plopi.viewer.payloads.common import Json, Look, NoSuchFunction, base_head, function_fields, head, indexed, look_at, text
 from plopi.viewer.view import View
 
 DEFAULT_WIDTH, MOST_WIDTH = 1280, 200_000
 NARROWEST = 0.5
 """Pixels: what is narrower at the width asked for is left out."""
 LONGEST_ZOOM = 2000
+SIDES: tuple[Side, ...] = ("both", "after", "before")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The flame view's own arguments: ``width`` of the zoomed box in pixels, the path to it, which tree, and what to look for."""
+    """The flame view's own arguments: ``width`` of the zoomed box in pixels, the path to it, which tree, what to look for, and
+    in a diff whose weights make the widths."""
 
     width: int = DEFAULT_WIDTH
     zoom: tuple[int, ...] = ()
     inverted: bool = False
     root: int | None = None
     q: str = ""
+    side: Side = "both"
 
     @classmethod
     def parse(cls, arguments: Arguments) -> Asked:
@@ -41,6 +45,7 @@ class Asked:
             inverted=given.one_of("inverted", ("0", "1"), "0") == "1",
             root=None if root is None else given.whole("root", 0, 0, 2**31),
             q=given.short("q"),
+            side=cast(Side, given.one_of("side", SIDES, "both")),
         )
 
 
@@ -61,7 +66,7 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
     flames.parts_of(numbers)
     if asked.root is not None and asked.root >= len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {asked.root}: find it in the table again.")
-    shape = flames.Shape(asked.zoom, asked.inverted, asked.root, NARROWEST / asked.width)
+    shape = flames.Shape(asked.zoom, asked.inverted, asked.root, NARROWEST / asked.width, asked.side)
     found = weighed.forest.flame(shape)
     groups, group_of_file = weighed.groups
     shown = np.unique(np.concatenate([found.boxes.function, np.asarray(found.zoom, dtype=np.int64)])).tolist()
@@ -76,7 +81,7 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
         "zoom_weight": found.weight,
         "inverted": asked.inverted,
         "root": asked.root,
-        "depth_total": flames.deepest(numbers),
+        "depth_total": flames.deepest(weighed.numbers),
         "functions": {
             str(function): {
                 **function_fields(about.profile, function, label[function]),
@@ -85,17 +90,20 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
             for function in shown
         },
         "groups": [{**group, "name": text(str(group["name"]))} for group in packages.shares(groups, weighed.numbers.total)],
-        "nodes": _boxes(found),
+        "nodes": _boxes(found, look),
         "cut": {"nodes": found.cut_boxes, "weight": found.cut_weight},
+        **({} if look.sides is None else {"side": asked.side, "zoom_width": found.width}),
     }
     if asked.q:
         wanted = search.search(about.profile, about.texts, asked.q).functions
         answer["matched"] = flames.matched_weight(numbers, wanted)
+        if look.sides is not None:
+            answer["base_matched"] = flames.matched_weight(look.sides.base, wanted)
         answer["nodes"]["match"] = wanted[found.boxes.function].astype(int).tolist()
     return answer
 
 
-def _boxes(found: Flame) -> Json:
+def _boxes(found: Flame, look: Look) -> Json:
     boxes = found.boxes
     columns = {
         "parent": boxes.parent,
@@ -104,6 +112,7 @@ def _boxes(found: Flame) -> Json:
         "weight": boxes.weight,
         "self": boxes.self,
     }
-    if boxes.base is not None:
-        columns["base"] = boxes.base
-    return {name: values.tolist() for name, values in columns.items()}
+    if boxes.base is None:
+        return {name: values.tolist() for name, values in columns.items()}
+    compared = {**columns, "base": boxes.base, "width": boxes.width}
+    return {**{name: values.tolist() for name, values in compared.items()}, "noise": look.band(boxes.weight, boxes.base)}

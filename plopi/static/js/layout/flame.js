@@ -12,8 +12,8 @@ export const PADDING = 4;
 export const NARROWEST_TEXT = 24;
 const ELLIPSIS = "…";
 
-/** @param nodes {parent, start, weight} columns; @param whole the weight that is as wide as the picture */
-export function layoutFlame({ parent, start, weight }, whole) {
+/** @param nodes {parent, start, weight, in a diff width} columns; @param whole the weight, or width, that is as wide as the picture */
+export function layoutFlame({ parent, start, weight, width: wide = weight }, whole) {
   const count = parent.length;
   const level = new Int32Array(count);
   const x = new Float64Array(count);
@@ -23,7 +23,7 @@ export function layoutFlame({ parent, start, weight }, whole) {
     level[row] = parent[row] < 0 ? 0 : level[parent[row]] + 1;
     if (level[row] === first.length) first.push(row);
     x[row] = whole ? start[row] / whole : 0;
-    width[row] = whole ? weight[row] / whole : 0;
+    width[row] = whole ? wide[row] / whole : 0;
   }
   return { count, parent, level, x, width, first, levels: first.length };
 }

@@ -67,13 +67,13 @@ function changes({ total, type, base }) {
   const amount = (part) => weight(part * total, type.unit);
   const [a, b] = CHANGE_STEPS.map(amount);
   return [
-    swatch("less3", `less by > ${much}`, `more than ${b} less self than in ${base.name}`),
+    swatch("less3", `less by > ${much}`, `more than ${b} less than in ${base.name}`),
     swatch("less2", `> ${some}`, `more than ${a} less`),
     swatch("less1", "a little", `less, by at most ${a}, and more than chance explains`),
     swatch("c0", "no change", "equal, or within what chance explains"),
     swatch("more1", "a little", `more, by at most ${a}, and more than chance explains`),
     swatch("more2", `> ${some}`, `more than ${a} more`),
-    swatch("more3", `more by > ${much}`, `more than ${b} more self than in ${base.name}`),
+    swatch("more3", `more by > ${much}`, `more than ${b} more than in ${base.name}`),
   ];
 }
 

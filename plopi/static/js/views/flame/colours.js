@@ -19,7 +19,7 @@ export function fillOf(payload, nodes) {
     return group.get(id) * SHADES.length + ((id * 2654435761) >>> 4) % SHADES.length;
   };
   if (nodes.match) return (row) => (nodes.match[row] ? plain(row) : FADED);
-  const change = (row) => changeClass(nodes.weight[row], nodes.base[row], null, payload.total);
+  const change = (row) => changeClass(nodes.weight[row], nodes.base[row], nodes.noise[row], payload.total);
   return nodes.base ? (row) => DIFF + CHANGES.indexOf(change(row)) : plain;
 }
 

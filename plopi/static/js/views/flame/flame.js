@@ -1,20 +1,19 @@
 /** The flame graph, put together: address -> question -> layout -> drawing. */
 import { FlameDrawing } from "../../draw/flame.js";
-import { count, origin, plural, share, weight } from "../../format.js";
+import { changeMark, count, plural, share } from "../../format.js";
 import {
   covering,
   graft,
   layoutFlame,
   panView,
   pathOf,
-  placeAmong,
   rowAt,
   rowOf,
   walkFlame,
   zoomView,
 } from "../../layout/flame.js";
 import { offline } from "../../offline.js";
-import { h, replace } from "../../ui/dom.js";
+import { replace } from "../../ui/dom.js";
 import { groupsLegend } from "../../ui/legend.js";
 import { onTheme } from "../../ui/theme.js";
 import { Tooltip } from "../../ui/tooltip.js";
@@ -23,9 +22,10 @@ import { Controls } from "./controls.js";
 import { bindPointer } from "./pointer.js";
 import { zoomedLocally } from "./saved.js";
 import { makeStage, showCrumbs } from "./stage.js";
+import { boxTip, boxWords, changeOf } from "./words.js";
 
 const WHOLE = { left: 0, right: 1, top: 0 };
-const ASKING = ["zoom", "inverted", "root", "q"];
+const ASKING = ["zoom", "inverted", "root", "side", "q"];
 const SETTLED_MS = 200;
 /** Widened this much since the server was asked, finer parts are asked for. */
 const COARSE = 1.5;
@@ -40,6 +40,7 @@ export class FlameView {
     this.tooltip = new Tooltip();
     this.controls = new Controls(context.controls, {
       inverted: (on) => this.#go({ inverted: on ? "1" : "", zoom: "" }),
+      side: (side) => this.#go({ side }),
       search: (q) => context.set({ q }),
       whole: () => this.#go({ zoom: "", root: null }),
     });
@@ -61,8 +62,8 @@ export class FlameView {
   }
 
   #ask(own, signal) {
-    const { inverted, root, q } = this.state;
-    const query = { ...this.page.query(), inverted: inverted === "1" ? 1 : null, root, q, ...own };
+    const { inverted, root, side, q } = this.state;
+    const query = { ...this.page.query(), inverted: inverted === "1" ? 1 : null, root, side, q, ...own };
     return this.page.api.view(this.page.subject, "flame", query, signal);
   }
 
@@ -123,7 +124,7 @@ export class FlameView {
   /** Another state of columns: as they came, or with finer parts. */
   #use(nodes) {
     this.nodes = nodes;
-    this.layout = layoutFlame(nodes, this.payload.zoom_weight);
+    this.layout = layoutFlame(nodes, this.payload.zoom_width ?? this.payload.zoom_weight);
     this.stage.space.style.height = `${this.layout.levels * this.#row() + 8}px`;
   }
 
@@ -145,7 +146,7 @@ export class FlameView {
       layout,
       fill: fillOf({ ...this.payload, functions }, nodes),
       label: (row) => functions[nodes.function[row]].label,
-      note: (row) => share(nodes.weight[row], this.payload.total),
+      note: (row) => (nodes.base ? changeMark(...changeOf(this, row)) : share(nodes.weight[row], this.payload.total)),
       kind: (row) => functions[nodes.function[row]].kind,
       faded: (row) => Boolean(nodes.match) && !nodes.match[row],
     };
@@ -255,10 +256,9 @@ export class FlameView {
     const { payload } = this;
     const { cut, nodes } = payload;
     showCrumbs(this.stage.crumbs, payload, (depth) => this.#go({ zoom: payload.zoom.slice(0, depth).join(".") }));
-    const narrow = cut.nodes
-      ? ` · ${share(cut.weight, payload.zoom_weight)} in ${plural(cut.nodes, "box", "boxes")} too narrow to be seen`
-      : "";
-    const part = payload.zoom_weight === payload.total ? "" : `${share(payload.zoom_weight, payload.total)} of all · `;
+    const amount = payload.base ? "" : `${share(cut.weight, payload.zoom_weight)} in `;
+    const narrow = cut.nodes ? ` · ${amount}${plural(cut.nodes, "box", "boxes")} too narrow to be seen` : "";
+    const part = payload.base || payload.zoom_weight === payload.total ? "" : `${share(payload.zoom_weight, payload.total)} of all · `;
     replace(this.stage.about, `${part}${plural(nodes.parent.length, "box", "boxes")}${narrow} · deepest stack ${count(payload.depth_total)}`);
     const used = Object.values(payload.functions);
     groupsLegend(this.stage.key, payload, used.some(({ kind }) => kind === "gc" || kind === "truncated") ? "▨ garbage collection, cut stacks" : "");
@@ -268,25 +268,8 @@ export class FlameView {
   #select(row) {
     this.selected = row;
     this.drawing.mark({ selected: row });
-    const words = row < 0 ? "" : this.#words(row);
+    const words = row < 0 ? "" : boxWords(this, row);
     if (this.stage.node.textContent !== words) replace(this.stage.node, words);
-  }
-
-  /** A box in a sentence: for screen readers, and below the picture. */
-  #words(row) {
-    const { nodes, payload, layout } = this;
-    const of = this.functions[nodes.function[row]];
-    const [place, all] = placeAmong(layout, row);
-    const unit = payload.type.unit;
-    const parts = [
-      `${of.name}: ${share(nodes.weight[row], payload.total)}, ${weight(nodes.weight[row], unit)}`,
-      `self ${share(nodes.self[row], payload.total)}`,
-      nodes.base ? `before ${share(nodes.base[row], payload.base?.total ?? payload.total)}` : null,
-      origin(of),
-      `level ${layout.level[row] + Math.max(1, payload.zoom.length)}`,
-      all > 1 ? `${place} of ${all}` : null,
-    ];
-    return parts.filter(Boolean).join(" · ");
   }
 
   #walk(direction) {
@@ -347,7 +330,7 @@ export class FlameView {
         this.stage.canvas.style.cursor = row < 0 ? "" : "pointer";
         this.drawing.mark({ hovered: row });
         if (row < 0) this.tooltip.hide();
-        else this.tooltip.showContent(event, this.#tip(row));
+        else this.tooltip.showContent(event, boxTip(this, row));
       },
       leave: () => {
         this.tooltip.hide();
@@ -367,19 +350,5 @@ export class FlameView {
         if (view) this.#widened(zoomView(view, factor, view.left + (x / size.width) * (view.right - view.left)));
       },
     };
-  }
-
-  #tip(row) {
-    const { nodes, payload } = this;
-    const of = this.functions[nodes.function[row]];
-    const { total, type } = payload;
-    const whole = payload.zoom.length && payload.zoom_weight !== total ? payload.zoom_weight : null;
-    const line = (name, value) => [h("dt", {}, name), h("dd", {}, h("b", {}, share(value, total))), h("dd", {}, weight(value, type.unit))];
-    return [
-      h("b", {}, of.name),
-      h("div", { class: "where" }, origin(of)),
-      h("dl", {}, line("here", nodes.weight[row]), line("self", nodes.self[row]), nodes.base ? line("before", nodes.base[row]) : null),
-      whole ? h("div", { class: "hint" }, `${share(nodes.weight[row], whole)} of what is zoomed`) : null,
-    ];
   }
 }

@@ -9,6 +9,7 @@ export const FLAME = {
     zoom: text(),
     inverted: choice(["", "1"]),
     root: integer(null, 0, 999999999),
+    side: choice(["", "after", "before"]),
     span: numbers(2),
   },
   HELP: [
@@ -19,6 +20,9 @@ export const FLAME = {
         [["inverted"], "On top what the time is spent in, below it who called it."],
         [["▨"], "the garbage collector, or stacks that were cut"],
         [["gap"], "below a box: its own time, or functions too narrow to be drawn"],
+        [["both"], "In a comparison: as wide as before and after together, so that what is gone and what is new is there, too"],
+        [["after", "before"], "as wide as on one side, and only what that side has"],
+        [["≈"], "a change that chance alone may have made; its box is grey"],
       ],
     ],
     [

@@ -7,7 +7,7 @@ export function zoomedLocally(payload, path) {
   const further = path.length > had.length && had.every((id, i) => path[i] === id);
   if (!further) return payload;
   const { nodes } = payload;
-  const layout = layoutFlame(nodes, payload.zoom_weight);
+  const layout = layoutFlame(nodes, payload.zoom_width ?? payload.zoom_weight);
   const below = path.slice(Math.max(0, had.length - 1));
   const rows = below.map((_, i) => rowOf(layout, nodes.function, below.slice(0, i + 1)));
   const row = rows.at(-1);
@@ -20,6 +20,7 @@ export function zoomedLocally(payload, path) {
     zoom: path,
     zoom_weights: [...payload.zoom_weights, ...weights],
     zoom_weight: cropped.weight[0],
+    zoom_width: cropped.width?.[0],
     nodes: cropped,
     cut: { nodes: drawn < cropped.weight[0] ? payload.cut.nodes : 0, weight: cropped.weight[0] - drawn },
   };

@@ -1,5 +1,5 @@
 /** A function's name, where it is from, and its figures. */
-import { count, origin, share, signedShare, weight } from "../../format.js";
+import { chanceWords, count, origin, share, signedShare, weight } from "../../format.js";
 import { h, replace } from "../../ui/dom.js";
 
 /** @param links [[words, href, go]] to other views of it */
@@ -40,8 +40,7 @@ function changed(figure, row, key, { total, type }) {
   const before = row[`base_${key}`];
   if (before === undefined) return null;
   const change = row[key] - before;
-  const chance = change && row.noise && Math.abs(change) <= row.noise[key];
-  const words = `${key}, before ${weight(before, type.unit)}${chance ? "; chance may explain it" : ""}`;
+  const words = [`${key}, before ${weight(before, type.unit)}`, chanceWords(change, row.noise?.[key], total)].filter(Boolean).join("; ");
   return figure(signedShare(change, total), words, "The later less the earlier, which is scaled as the filter above says");
 }
 
