@@ -9,11 +9,13 @@ export class ApiError extends Error {
   /**
    * @param status HTTP status, 0 where no answer came
    * @param pending {stage, done, size, ahead} while the server still reads the file (status 503)
+   * @param argument the name of the only argument that is to blame, or null
    */
-  constructor(message, status, pending = null) {
+  constructor(message, status, pending = null, argument = null) {
     super(message);
     this.status = status;
     this.pending = pending;
+    this.argument = argument;
   }
 }
 
@@ -41,6 +43,16 @@ export class Api {
   /** @param what "graph", "table", "function/12", "flame", "timeline", ... */
   view(subject, what, query, signal) {
     return this.#get(`api/profiles/${escaped(subject)}/${what}`, query, signal);
+  }
+
+  /** As `view`; a search that cannot be understood costs no more than itself: the answer is that without it, and says why in `refused`. */
+  async searched(subject, what, query, signal) {
+    try {
+      return await this.view(subject, what, query, signal);
+    } catch (error) {
+      if (error.argument !== "q") throw error;
+      return { ...(await this.view(subject, what, { ...query, q: null }, signal)), refused: error.message };
+    }
   }
 
   notes(id) {
@@ -87,6 +99,7 @@ export class Api {
       body?.error?.message ?? `The viewer answered ${answer.status} ${answer.statusText}`,
       answer.status,
       body?.pending ?? null,
+      body?.error?.argument ?? null,
     );
   }
 }

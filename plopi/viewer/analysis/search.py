@@ -234,10 +234,20 @@ class Found:
     cut: bool = False
 
 
+class RefusedSearch(UsageError):
+    """What is looked for cannot be understood; whatever else was asked could be answered."""
+
+
 def search(profile: Profile, texts: Texts, query: str) -> Found:
-    """Functions whose name or file is asked for: a substring, a glob, or after ``re:`` a regular expression."""
+    """Functions whose name or file is asked for: a substring, a glob, or after ``re:`` a regular expression.
+
+    Raises RefusedSearch where that is none.
+    """
     if query.startswith(REGEX):
-        strings, cut = texts.matching(query.removeprefix(REGEX), QUICK_SECONDS)
+        try:
+            strings, cut = texts.matching(query.removeprefix(REGEX), QUICK_SECONDS)
+        except UsageError as error:
+            raise RefusedSearch(str(error)) from None
         return Found(_either(profile, strings), cut)
     return Found(_either(profile, texts.containing(query)))
 

@@ -15,6 +15,7 @@ from typing import Any
 from tornado import httputil, web
 
 from plopi.errors import FormatError, Unanswerable, UsageError
+from plopi.viewer.analysis.search import RefusedSearch
 from plopi.viewer.config import Config
 from plopi.viewer.listing import Listing
 from plopi.viewer.readers.results import Pending, Unreadable
@@ -204,6 +205,8 @@ def describe(error: BaseException | None, status: int) -> tuple[int, dict[str, A
         return 503, {**_message(f"{which} is still being read; ask again in a moment."), "pending": pending}
     if isinstance(error, (Unreadable, FormatError)):
         return 422, _message(f"This file cannot be shown: {error}.")
+    if isinstance(error, RefusedSearch):
+        return 400, _message(str(error), argument="q")
     if isinstance(error, UsageError):
         return 400, _message(str(error))
     if isinstance(error, Unanswerable):
@@ -233,5 +236,5 @@ def etag_of(parsed_revision: str, version: str) -> str:
     return f'W/"{version}-{parsed_revision}"'
 
 
-def _message(text: str) -> dict[str, Any]:
-    return {"error": {"message": text}}
+def _message(text: str, **more: str) -> dict[str, Any]:
+    return {"error": {"message": text, **more}}

@@ -55,3 +55,10 @@ export function options(select, pairs, chosen) {
   }
   select.value = chosen;
 }
+
+/** Beside a search field: what was found, or why the search was refused. */
+export function tellSearch(input, output, refused, found) {
+  input.setAttribute("aria-invalid", String(Boolean(refused)));
+  output.classList.toggle("refused", Boolean(refused));
+  output.textContent = refused ?? found;
+}

@@ -1,6 +1,6 @@
 /** The function table: sorted, searched and paged by the server. */
 import { brief, count, origin, share, weight } from "../format.js";
-import { h, keepingFocus, replace } from "./dom.js";
+import { h, keepingFocus, replace, tellSearch } from "./dom.js";
 
 const COLUMNS = [
   { key: "name", title: "Function", first: "asc" },
@@ -23,9 +23,10 @@ export class FunctionTable {
         if (event.key === "Enter" && this.answer?.rows.length) actions.select(this.answer.rows[0].id);
       },
     });
+    this.said = h("output", {});
     this.scroll = h("div", { class: "scroll" });
     this.pager = h("div", { class: "pager" });
-    replace(element, h("div", { class: "search" }, this.input), this.scroll, this.pager);
+    replace(element, h("div", { class: "search" }, this.input, this.said), this.scroll, this.pager);
   }
 
   /** @param colours Map from id to colour class of what is drawn */
@@ -34,6 +35,7 @@ export class FunctionTable {
     this.state = state;
     this.colours = colours;
     if (document.activeElement !== this.input) this.input.value = state.q;
+    tellSearch(this.input, this.said, answer.refused, "");
     const hasCalls = answer.rows.some((row) => row.calls !== null && row.calls !== undefined);
     const columns = COLUMNS.filter((column) => column.key !== "calls" || hasCalls);
     const top = this.scroll.scrollTop;

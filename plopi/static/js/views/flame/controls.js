@@ -1,7 +1,7 @@
 /** The flame graph's own choices: which way up, in a comparison whose widths, and a search. */
 import { share } from "../../format.js";
 import { offline } from "../../offline.js";
-import { h, replace } from "../../ui/dom.js";
+import { h, replace, tellSearch } from "../../ui/dom.js";
 
 const WAIT_MS = 250;
 
@@ -56,7 +56,8 @@ export class Controls {
     for (const button of this.sides) button.setAttribute("aria-pressed", String(button.dataset.side === state.side));
     this.whole.disabled = !state.zoom && !state.span && state.root === null;
     if (document.activeElement !== this.input) this.input.value = state.q;
-    this.matched.textContent = payload?.matched === undefined ? "" : `${share(payload.matched, payload.total)} matched${before(payload)}`;
+    const matched = payload?.matched === undefined ? "" : `${share(payload.matched, payload.total)} matched${before(payload)}`;
+    tellSearch(this.input, this.matched, payload?.refused, matched);
   }
 }
 

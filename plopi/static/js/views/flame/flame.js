@@ -64,7 +64,7 @@ export class FlameView {
   #ask(own, signal) {
     const { inverted, root, side, q } = this.state;
     const query = { ...this.page.query(), inverted: inverted === "1" ? 1 : null, root, side, q, ...own };
-    return this.page.api.view(this.page.subject, "flame", query, signal);
+    return this.page.api.searched(this.page.subject, "flame", query, signal);
   }
 
   async show(payload, { animate }) {

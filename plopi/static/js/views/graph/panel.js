@@ -37,7 +37,7 @@ export class SidePanel {
     const { sort, order, q, page } = this.page.state;
     await this.#ask(
       "table",
-      (signal) => this.#view("table", { sort, order, q, page, per: ROWS }, signal),
+      (signal) => this.page.api.searched(this.page.subject, "table", { ...this.page.query(), sort, order, q, page, per: ROWS }, signal),
       (answer) => this.table.show(answer, this.page.state, this.colours),
       (error) => this.table.trouble(error.message),
     );

@@ -1,7 +1,7 @@
 /** The function table, put together: only the rows in sight are elements. */
 import { ROOT } from "../../api.js";
 import { count, plural } from "../../format.js";
-import { h, replace } from "../../ui/dom.js";
+import { h, replace, tellSearch } from "../../ui/dom.js";
 import { columnsOf } from "./columns.js";
 import { Pages, PER } from "./pages.js";
 
@@ -60,7 +60,7 @@ export class TableView {
   #ask(query, signal) {
     const { sort, order, q } = this.state;
     const own = { sort: this.#sort(sort), order, q, per: PER };
-    return this.page.api.view(this.page.subject, "table", { ...this.page.query(), ...own, ...query }, signal);
+    return this.page.api.searched(this.page.subject, "table", { ...this.page.query(), ...own, ...query }, signal);
   }
 
   /** What can be sorted by here: an address may come from a profile that knows more. */
@@ -234,11 +234,9 @@ export class TableView {
     const { payload, state } = this;
     if (document.activeElement !== this.input) this.input.value = state.q;
     const all = payload.shown === payload.functions;
-    replace(
-      this.about,
-      all ? plural(payload.functions, "function") : `${count(payload.shown)} of ${plural(payload.functions, "function")}`,
-      payload.cut ? " · the search was cut short: make it more particular" : "",
-    );
+    const found = all ? plural(payload.functions, "function") : `${count(payload.shown)} of ${plural(payload.functions, "function")}`;
+    const cut = payload.cut ? " · the search was cut short: make it more particular" : "";
+    tellSearch(this.input, this.about, payload.refused, found + cut);
     this.none.hidden = payload.shown > 0;
     this.none.textContent = state.q ? `No function or file matches “${state.q}”.` : "No functions.";
     this.csv.setAttribute("href", this.#export());
@@ -246,7 +244,7 @@ export class TableView {
 
   #export() {
     const url = new URL(`api/profiles/${this.page.subject}/export`, ROOT);
-    const { q } = this.state;
+    const q = this.payload.refused ? "" : this.state.q;
     for (const [name, value] of Object.entries({ format: "csv", ...this.page.query(), q }))
       for (const one of Array.isArray(value) ? value : [value])
         if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, String(one));
