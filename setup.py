@@ -27,6 +27,7 @@ TEST = [
     "types-protobuf==7.35.1.20260906",
     "types-psutil==7.2.2.20261111",
     'uvloop==0.23.0; python_version < "3.15"',
+    'gevent==26.9.0; python_version < "3.15"',
 ]
 
 FINGERPRINT = runpy.run_path(str(HERE / "plopi/collector/native_sources.py"))["fingerprint"](HERE / "plopi/collector")

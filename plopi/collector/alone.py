@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from plopi.collector.native_threads import original
+
 _TASKS = Path("/proc/self/task")
 _GONE_SECONDS = 0.05
 _WARNING = re.compile(r"This process \(pid=\d+\) is multi-threaded, use of fork")
@@ -22,7 +24,7 @@ def wait_until_gone(native_id: int) -> None:
     task = _TASKS / str(native_id)
     deadline = time.monotonic() + _GONE_SECONDS
     while WARNS and task.exists() and time.monotonic() < deadline:
-        time.sleep(0.00005)
+        original("sleep", "time")(0.00005)
 
 
 def mute() -> Any:

@@ -9,10 +9,11 @@ resets it.
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+
+from plopi.collector.native_threads import ident, main_ident
 
 Handler = Callable[[int, "FrameType | None"], None]
 TIMERS = {
@@ -35,7 +36,7 @@ def kernel_tick_ns() -> int:
 
 
 def in_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
+    return ident() == main_ident()
 
 
 class Timer:

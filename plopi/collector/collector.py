@@ -14,7 +14,7 @@ from typing import Any
 
 from plopi.collector import alone, hooks
 from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan, make_engine
-from plopi.collector.native_threads import original
+from plopi.collector.native_threads import ident, original
 from plopi.collector.sink import Sink
 from plopi.collector.stacks import StackTable
 from plopi.errors import AlreadyRunning, UsageError
@@ -78,8 +78,8 @@ class Collector:
         self.reset()
 
     def _fresh_locks(self) -> None:
-        self._lifecycle = threading.RLock()
-        self._rows_lock = threading.RLock()
+        self._lifecycle: threading.RLock = original("RLock")()
+        self._rows_lock: threading.RLock = original("RLock")()
         self._draining = False
         self._stopped = threading.Event()
         self._stopped.set()
@@ -233,11 +233,11 @@ class Collector:
         self._helper_ident = original("start_new_thread")(self._help, (self._wake, self._helper_done, muted))
 
     def _stop_helper(self) -> None:
-        ident, self._helper_ident = self._helper_ident, None
-        if ident is None:
+        helper, self._helper_ident = self._helper_ident, None
+        if helper is None:
             return
         self._wake.release()
-        if ident != threading.get_ident():
+        if helper != ident():
             self._helper_done.acquire(True, JOIN_SECONDS)
             self._former_helpers_ns = self._helper_cost_ns
 
@@ -356,7 +356,7 @@ class Collector:
     def before_fork(self) -> None:
         """The helper ends here, so that a program without threads of its own is not warned of threads."""
         self._engine.pause()
-        if self._helper_ident not in (None, threading.get_ident()):
+        if self._helper_ident not in (None, ident()):
             self._stop_helper()
             alone.wait_until_gone(self._helper_native_id)
 

@@ -1,18 +1,37 @@
-"""Threads of the operating system, also where gevent or eventlet have put their own in the place of Python's."""
+"""Threads of the operating system, also where gevent or eventlet have put their own in the place of Python's.
+
+They replace functions in the modules themselves. What plopi calls in its helper thread or in a signal handler must be what
+CPython made: theirs would switch to other greenlets there, or set up an event loop.
+"""
 
 from __future__ import annotations
 
-import _thread
 import sys
+import threading
 from typing import Any
 
 
-def original(name: str) -> Any:
-    """``_thread.NAME`` as CPython made it."""
+def original(name: str, module: str = "_thread") -> Any:
+    """``MODULE.NAME`` of a module that is loaded, as CPython made it."""
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None:
-        return gevent.get_original("_thread", name)
+        return gevent.get_original(module, name)
     eventlet = sys.modules.get("eventlet.patcher")
     if eventlet is not None:
-        return getattr(eventlet.original("_thread"), name)
-    return getattr(_thread, name)
+        return getattr(eventlet.original(module), name)
+    return getattr(sys.modules[module], name)
+
+
+def ident() -> int:
+    """What ``sys._current_frames`` calls this thread; ``threading.get_ident`` may be a greenlet's."""
+    found: int = original("get_ident")()
+    return found
+
+
+def main_ident() -> int:
+    """The same of the main thread. Where ``threading`` knows only its greenlet it is the oldest there is, which comes last."""
+    known = threading.main_thread().ident or 0
+    if "gevent.monkey" not in sys.modules and "eventlet.patcher" not in sys.modules:
+        return known
+    frames = sys._current_frames()
+    return known if known in frames else list(frames)[-1]

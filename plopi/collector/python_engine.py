@@ -6,13 +6,13 @@ import gc
 import sys
 import time
 from _thread import _count as thread_count
-from _thread import get_ident
 from collections.abc import Callable
 from dataclasses import replace
 
 from plopi.collector import interpreter, walk
 from plopi.collector.clock import Timer, in_main_thread, kernel_tick_ns
 from plopi.collector.engine import Plan, Tally
+from plopi.collector.native_threads import ident, original
 from plopi.collector.stacks import StackTable
 from plopi.collector.wakeup import WakeupWatch
 from plopi.errors import UsageError
@@ -137,7 +137,7 @@ class PythonEngine:
         if sampler is None:
             return 1.0
         if sampler.helper < 0:
-            sampler.helper = get_ident()
+            sampler.helper = ident()
             self._used_ns = time.process_time_ns() - time.thread_time_ns()
         wait = 1.0
         if self.plan.measures_cpu and not self._alone:
@@ -159,7 +159,8 @@ class PythonEngine:
         expected = (used - self._used_ns) // self._interval_ns
         lone = self._armed and thread_count() <= sampler.alone and used - self._used_ns < LONG_NS
         if expected and sampler.ticks == self._handled and self._armed and not lone:
-            time.sleep(min(self._interval_ns / 1e10, 0.0005))  # a long call has just ended? Then the handler runs now
+            # a long call has just ended? Then the handler runs now
+            original("sleep", "time")(min(self._interval_ns / 1e10, 0.0005))
         handled = sampler.ticks - self._handled
         if lone:  # it handles its ticks at the end of a long call, on the same stack
             if handled:

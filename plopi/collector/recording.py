@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plopi import files, formats
+from plopi.collector.native_threads import original
 from plopi.formats.pprof import SUFFIX, Written, encode_header, encode_rows
 from plopi.formats.pprof import write as write_pprof
 from plopi.model import SAMPLES, About, ProfileBuilder
@@ -68,7 +69,7 @@ class FileSink:
         """Samples in all, at the end."""
         self._keep_empty = keep_empty
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock: threading.Lock = original("allocate_lock")()
         self._done = False
         self._told = False
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from plopi.collector.clock import in_main_thread
+from plopi.collector.native_threads import original
 
 Question = Callable[[int], object]
 
@@ -85,7 +86,7 @@ class WakeupWatch:
         if descriptor < 0:
             self._tell(None)
             return
-        poller = select.poll()
+        poller = original("poll", "select")()
         poller.register(descriptor, select.POLLOUT)
         self._tell(poller.poll)
 

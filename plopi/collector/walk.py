@@ -26,13 +26,13 @@ import sys
 import threading
 import time
 from _thread import _count as thread_count
-from _thread import get_ident
 from collections.abc import Callable
 from time import clock_gettime_ns, perf_counter_ns, process_time_ns, thread_time_ns
 from types import CodeType, FrameType
 from typing import Any
 
 from plopi.collector.interpreter import is_free_threaded
+from plopi.collector.native_threads import main_ident, original
 from plopi.collector.stacks import Cell, Record, StackTable
 
 MANY_THREADS = 8
@@ -74,6 +74,7 @@ class Sampler:
         "gc_code", "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
         "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
         "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_record", "gc_clock", "hot", "gc_stride", "threads",
+        "ident",
     )  # fmt: skip
 
     def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
@@ -87,8 +88,9 @@ class Sampler:
         """So many threads besides the main one mean that it is alone: the helper."""
         self.depths = range(max_depth)
         self.gc_code = on_gc.__code__
-        self.main = threading.main_thread().ident or 0
+        self.main = main_ident()
         self.helper = -1
+        self.ident: Callable[[], int] = original("get_ident")
         self.thread_names: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
         self.interpreters = interpreter_lister()
         self.crowded = False
@@ -507,7 +509,7 @@ def on_gc(phase: str, info: dict[str, int]) -> None:
     if s is None:
         return
     if phase == "start":
-        s.gc_record = s.records.get(get_ident())
+        s.gc_record = s.records.get(s.ident())
         s.gc_stride = 1
         if not info["generation"]:
             s.gc_young += 1

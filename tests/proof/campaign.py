@@ -56,20 +56,18 @@ def endings(seed: int, folder: Path) -> Outcome:
     return lifecycle.run_some(seed, 100, folder, every_native=True)
 
 
-def toggling(seed: int, folder: Path) -> Outcome:
+def toggling(_seed: int, folder: Path) -> Outcome:
     from tests.proof import toggling
 
-    outcome = toggling.run("process", 50_000, folder)
-    for kind in ("tornado", "wsgi", "asgi"):
-        outcome += toggling.run(kind, 250, folder)
-    return outcome
+    sizes = dict.fromkeys(toggling.IN_PROCESS, 100_000) | dict.fromkeys(toggling.SERVERS, 1000)
+    return toggling.run_each(sizes | dict.fromkeys(toggling.AROUND, 2000), folder)
 
 
 def signals(seed: int, _folder: Path) -> Outcome:
-    """The loop is blocked for up to a second at a time in every fourth round."""
+    """The loop is blocked for up to five seconds at a time in every fourth round."""
     from tests.proof import signals
 
-    return signals.run(seed, 50, longest=1.0) if seed % 4 == 0 else signals.run(seed, 1000)
+    return signals.run(seed, 50, longest=5.0) if seed % 4 == 0 else signals.run(seed, 1000)
 
 
 def foreign(_seed: int, _folder: Path) -> Outcome:

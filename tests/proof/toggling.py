@@ -1,12 +1,13 @@
 """Toggling: what a process has is after many starts and stops what it was before, in process and over HTTP.
 
-``python -m tests.proof.toggling process|tornado|wsgi|asgi SIZE FOLDER`` does it in a process of its own.
+``python -m tests.proof.toggling HOW SIZE FOLDER`` does one of the ways below in a process of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import json
 import os
 import resource
@@ -17,26 +18,46 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.proof import here
-from tests.proof.outcome import Outcome
+from tests.proof.outcome import Outcome, together
 
-MODES = ("cpu", "wall", "both")
+IN_PROCESS = ("python", "native")
+SERVERS = ("tornado", "wsgi", "asgi")
+AROUND = ("fork", "asyncio", "uvloop", "gevent")
+"""What else may go on in the process; the last two where they are installed."""
 WARM_UP = 200
 GROWTH_BYTES = 4 << 20
 SETTLING_SECONDS = 10
-TOKEN = "a token of the proof programme"
 
 
 def run(how: str, size: int, folder: Path) -> Outcome:
+    """Nothing where ``how`` needs what is not here."""
+    if not can(how):
+        return Outcome()
     command = [sys.executable, "-m", "tests.proof.toggling", how, str(size), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, **here())
     if done.returncode or done.stderr:
         return Outcome(findings=(f"toggling, {how}: ended with {done.returncode}, stderr {done.stderr[-1000:]!r}",))
     told = json.loads(done.stdout)
     return Outcome(Counter(told["counts"]), tuple(told["findings"]))
+
+
+def run_each(sizes: Mapping[str, int], folder: Path) -> Outcome:
+    """All of these at the same time, as many as there are CPUs."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return together(pool.map(lambda each: run(*each, folder), sizes.items()))
+
+
+def can(how: str) -> bool:
+    from tests.proof import toggles
+
+    if how == "native":
+        return how in toggles.engines()
+    return how not in ("uvloop", "gevent") or importlib.util.find_spec(how) is not None
 
 
 def belongings() -> dict[str, object]:
@@ -112,61 +133,16 @@ def busy_threads() -> Iterator[None]:
             thread.join()
 
 
-def in_process() -> Iterator[str]:
-    """Starts and stops, mode by mode, of both engines where there are two."""
-    from plopi.collector import Collector
-
-    engines = ["python"]
-    with contextlib.suppress(Exception):
-        Collector(mode="cpu", engine="native")
-        engines.append("native")
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    os.set_blocking(reader, False)
-    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    del wakeup
-    while True:
-        for engine in engines:
-            for mode in MODES:
-                collector = Collector(0.004, mode, engine)
-                collector.start(None)
-                collector.stop()
-                kept = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-                if kept != writer:
-                    raise SystemExit(f"the wakeup descriptor is {kept} and was {writer}")
-                with contextlib.suppress(BlockingIOError):
-                    os.read(reader, 65536)
-                yield f"in process: {engine}, {mode}"
-
-
-def over_http(kind: str, port: int, folder: Path) -> Iterator[str]:
-    """POST start, POST stop, and between them the application's own answer, which stays the same byte for byte."""
-    from http.client import HTTPConnection
-
-    def ask(method: str, path: str) -> tuple[int, bytes]:
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        try:
-            connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    while True:
-        for mode in MODES:
-            answers = [ask("POST", f"/debug/pprof/start?mode={mode}"), ask("GET", "/hello"), ask("POST", "/debug/pprof/stop")]
-            if [status for status, _ in answers] != [200] * 3 or answers[1][1] != b"hello":
-                raise SystemExit(f"the answers were {answers}")
-            for path in folder.iterdir():
-                path.unlink()
-            yield f"over HTTP: {kind}, {mode}"
-
-
 def main(how: str, size: int, folder: Path) -> None:
+    if how == "gevent":
+        from gevent import monkey
+
+        monkey.patch_all()
+    from tests.proof import toggles
+
     with busy_threads():
-        if how == "process":
-            outcome = compare(in_process(), size)
+        if how in toggles.IN_PROCESS:
+            outcome = compare(toggles.IN_PROCESS[how](), size)
         else:
             import logging
 
@@ -174,8 +150,8 @@ def main(how: str, size: int, folder: Path) -> None:
 
             logging.disable()
             (folder / how).mkdir()
-            with SERVERS[how](token=TOKEN, datadir=folder / how) as port:
-                outcome = compare(over_http(how, port, folder / how), size)
+            with SERVERS[how](token=toggles.TOKEN, datadir=folder / how) as port:
+                outcome = compare(toggles.over_http(how, port, folder / how), size)
             shutil.rmtree(folder / how)
     print(json.dumps({"counts": outcome.counts, "findings": outcome.findings}))
 
