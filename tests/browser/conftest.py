@@ -68,10 +68,21 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def start_viewer(datadir: Path) -> Viewer:
+def start_viewer(datadir: Path, *options: str) -> Viewer:
     """On a free port; ready when the port answers."""
     port = free_port()
-    command = [sys.executable, "-m", "plopi.viewer", "--datadir", str(datadir), "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "plopi.viewer",
+        "--datadir",
+        str(datadir),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *options,
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def answers() -> bool:

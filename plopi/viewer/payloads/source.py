@@ -8,7 +8,7 @@ from pathlib import Path
 from plopi.model import Profile
 from plopi.viewer import source as sources
 from plopi.viewer.analysis import Index, neighbours
-from plopi.viewer.payloads.common import Json, head, indexed, text, weighed_of
+from plopi.viewer.payloads.common import Json, head, indexed, look_at, text
 from plopi.viewer.view import View
 
 
@@ -17,7 +17,7 @@ def source(profile: Profile | Index, view: View, function_id: int, roots: Sequen
     about = indexed(profile)
     if not 0 <= function_id < len(about.profile.functions):
         return None
-    numbers = weighed_of(about, view).numbers
+    numbers = look_at(about, view).numbers
     heat = {line.line: line for line in neighbours.lines(numbers, function_id)}
     file, name = about.profile.function_file(function_id), about.profile.function_name(function_id)
     first = int(about.profile.functions.line[function_id])

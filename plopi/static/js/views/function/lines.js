@@ -1,12 +1,13 @@
 /** Where in a function its time goes: its source with heat where that may be read, else the numbers of its lines. */
 import { plural, share, weight } from "../../format.js";
-import { h, replace } from "../../ui/dom.js";
+import { h, keepingFocus, replace } from "../../ui/dom.js";
 
 const MOST_WITHOUT_SOURCE = 40;
 
 /** @param source the server's answer, or null where there is none to be shown */
 export function showLines(element, answer, source) {
   const known = answer.lines.filter(({ line }) => line > 0);
+  element.classList.toggle("with-source", Boolean(source));
   if (!known.length && !source) {
     replace(element);
     return;
@@ -17,37 +18,73 @@ export function showLines(element, answer, source) {
         .sort((a, b) => b.cum - a.cum || a.line - b.line)
         .slice(0, MOST_WITHOUT_SOURCE)
         .sort((a, b) => a.line - b.line);
-  const hottest = Math.max(1, ...rows.map(({ self }) => self));
-  replace(
-    element,
-    h("h3", {}, source ? "Source" : known.length > rows.length ? `Lines (${rows.length} of ${known.length}, the heaviest)` : "Lines"),
-    source && source.matches !== "yes" ? h("p", { class: "doubt" }, source.why) : null,
-    h(
-      "div",
-      { class: "listing" },
-      h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, ["line", "self", "cum", source ? "source" : ""].map((words) => h("th", { scope: "col" }, words)))),
-        h("tbody", {}, rows.map((row) => line(row, answer, hottest))),
-      ),
+  const id = String(answer.function.id);
+  const before = element.dataset.id === id ? element.querySelector(".listing") : null;
+  const place = before && { top: before.scrollTop, left: before.scrollLeft };
+  element.dataset.id = id;
+  const list = listing(rows, answer, Boolean(source));
+  keepingFocus(element, () =>
+    replace(
+      element,
+      h("h3", {}, source ? "Source" : known.length > rows.length ? `Lines (${rows.length} of ${known.length}, the heaviest)` : "Lines"),
+      source && source.matches !== "yes" ? h("p", { class: "doubt" }, source.why) : null,
+      list,
+      source ? null : h("p", { class: "muted" }, "The viewer shows source of files below a directory that it was started with as --source-root."),
     ),
-    source ? null : h("p", { class: "muted" }, "The viewer shows source of files below a directory that it was started with as --source-root."),
+  );
+  if (place) list.scrollTo(place);
+  else showHottest(list, rows);
+}
+
+const COLUMNS = [
+  ["line", "number"],
+  ["self", "self"],
+  ["cum", "cum"],
+  ["", "heat"],
+];
+
+function listing(rows, answer, withSource) {
+  const most = (key) => Math.max(1, ...rows.map((row) => row[key]));
+  const scale = { self: most("self"), cum: most("cum") };
+  const head = [...COLUMNS, ...(withSource ? [["source", "code"]] : [])];
+  const own = (event) => event.key.startsWith("Arrow") && event.stopPropagation();
+  return h(
+    "div",
+    { class: "listing", tabindex: 0, role: "region", "aria-label": `Lines of ${answer.function.name}`, "data-focus": "listing", onkeydown: own },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, head.map(([words, kind]) => (words ? h("th", { scope: "col", class: kind }, words) : h("td", { class: kind }))))),
+      h("tbody", {}, rows.map((row) => line(row, answer, scale))),
+    ),
   );
 }
 
-function line(row, { total, type }, hottest) {
-  const cell = (value) => h("td", { class: "n", title: value ? weight(value, type.unit) : null }, value ? share(value, total) : "");
-  const heat = h("span", { class: "heat", "aria-hidden": "true" });
-  heat.style.width = `${(100 * row.self) / hottest}%`;
-  return h(
+function line(row, { total, type }, scale) {
+  const cell = (key) => h("td", { class: `n ${key}`, title: row[key] ? weight(row[key], type.unit) : null }, row[key] ? share(row[key], total) : "");
+  const bar = (key) => {
+    const made = h("span", { class: `bar ${key}` });
+    made.style.width = `${(100 * row[key]) / scale.cum}%`;
+    return made;
+  };
+  const made = h(
     "tr",
-    { class: row.self || row.cum ? "hot" : "" },
+    { class: row.self || row.cum ? "hot" : "", "data-line": row.line },
     h("td", { class: "n number" }, String(row.line)),
-    cell(row.self),
-    cell(row.cum),
-    h("td", { class: "code" }, heat, row.text === undefined ? "" : h("code", {}, row.text)),
+    cell("self"),
+    cell("cum"),
+    h("td", { class: "heat", "aria-hidden": "true" }, row.cum ? h("span", { class: "track" }, bar("cum"), bar("self")) : null),
+    row.text === undefined ? null : h("td", { class: "code" }, h("code", {}, row.text)),
   );
+  made.style.setProperty("--heat", (row.self / scale.self).toFixed(3));
+  return made;
+}
+
+/** A long function is opened where its time goes. */
+function showHottest(list, rows) {
+  const hottest = rows.reduce((best, row) => (row.self > best.self || (row.self === best.self && row.cum > best.cum) ? row : best), rows[0]);
+  const row = list.querySelector(`[data-line="${hottest?.line}"]`);
+  if (row && row.offsetTop + row.offsetHeight > list.clientHeight) list.scrollTop = row.offsetTop - list.clientHeight / 2;
 }
 
 /** The heaviest ways that lead to the function, from the root. */
