@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { DIFF_SHADE, mix, SHADES } from "../../plopi/static/js/views/flame/colours.js";
 
 const CSS = readFileSync(new URL("../../plopi/static/css/base.css", import.meta.url), "utf8");
 const SIMULATED = {
@@ -53,9 +54,42 @@ for (const theme of Object.keys(THEMES)) {
     });
 
     test(`${theme}, ${vision}: no two of the groups' colours look alike`, () => {
-      const names = [0, 1, 2, 3, 4, 5, 6, 7].map((number) => `g${number}`);
+      const names = [0, 1, 2, 3, 4, 5, 6, 7, "x"].map((name) => `g${name}`);
       for (const [i, a] of names.entries())
         for (const b of names.slice(i + 1)) assert.ok(difference(theme, a, b, matrix) >= 10, `${a} and ${b}`);
     });
   }
 }
+
+/** WCAG 2: contrast of two colours of 0..1. */
+function contrast(a, b) {
+  const luminance = (rgb) => rgb.map(linear).reduce((sum, value, i) => sum + [0.2126, 0.7152, 0.0722][i] * value, 0);
+  const [low, high] = [luminance(a), luminance(b)].sort((p, q) => p - q);
+  return (high + 0.05) / (low + 0.05);
+}
+
+for (const theme of Object.keys(THEMES)) {
+  test(`${theme}: text has the contrast that WCAG AA asks for, on every ground it stands on`, () => {
+    const of = (name) => colour(theme, name);
+    for (const ground of ["bg", "bg-2", "bg-3"])
+      for (const text of ["ink", "ink-2", "ink-3", "accent", "good", "warn", "bad", "caller", "callee"])
+        assert.ok(contrast(of(text), of(ground)) >= 4.5, `${text} on ${ground}`);
+    for (const [text, ground] of [["accent-ink", "accent"], ["ink", "warn-bg"], ["warn", "warn-bg"], ["ink", "bad-bg"]])
+      assert.ok(contrast(of(text), of(ground)) >= 4.5, `${text} on ${ground}`);
+  });
+
+  test(`${theme}: text in the boxes of a flame graph can be read`, () => {
+    const on = (name, part) => contrast(colour(theme, "ink"), mix255(colour(theme, name), colour(theme, "bg"), part));
+    for (const name of [0, 1, 2, 3, 4, 5, 6, 7, "x"])
+      for (const shade of SHADES) assert.ok(on(`g${name}`, shade) >= 4.5, `g${name} at ${shade}`);
+    for (const side of ["more", "less"]) for (const step of [1, 2, 3]) assert.ok(on(`${side}${step}`, DIFF_SHADE) >= 4.5, `${side}${step}`);
+  });
+}
+
+/** As the canvas has it: whole parts of 255. */
+const mix255 = (a, b, part) =>
+  mix(
+    a.map((value) => value * 255),
+    b.map((value) => value * 255),
+    part,
+  ).map((value) => value / 255);

@@ -151,7 +151,7 @@ class Base(web.RequestHandler):
             self.send_json(to_json(content))
         else:
             self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(error_page(status, content["error"]["message"]))
+            self.finish(error_page(status, content["error"]["message"], self.services.config.base_url))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         if value is None or describe(value, 500)[0] < 500 or isinstance(value, Pending):
@@ -218,12 +218,17 @@ def describe(error: BaseException | None, status: int) -> tuple[int, dict[str, A
     return status, _message(f"{HTTPStatus(status).phrase if status in set(HTTPStatus) else 'Failed'}.")
 
 
-def error_page(status: int, message: str) -> str:
+def error_page(status: int, message: str, base_url: str) -> str:
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    style = way_back = ""
+    if status == 404:  # others may not even know what this is
+        base = escape(base_url, quote=True)
+        style = f'<link rel="stylesheet" href="{base}static/css/base.css">'
+        way_back = f'<p><a href="{base}">All profiles</a></p>'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<meta name="color-scheme" content="light dark"><title>{status} {phrase} - plopi</title></head>\n'
-        f"<body><h1>{phrase}</h1><p>{escape(message)}</p></body></html>\n"
+        f'<meta name="color-scheme" content="light dark"><title>{status} {phrase} - plopi</title>{style}</head>\n'
+        f'<body class="error-page"><h1>{phrase}</h1><p>{escape(message)}</p>{way_back}</body></html>\n'
     )
 
 

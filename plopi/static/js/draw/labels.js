@@ -91,6 +91,7 @@ export class Labels {
       element = s(
         "g",
         { class: "label", "data-id": target, "aria-hidden": "true" },
+        s("path", { class: "leader" }),
         s("text", { class: "name" }),
         s("text", { class: "numbers" }),
       );
@@ -137,11 +138,13 @@ function halfway(points) {
 }
 
 function drawLabel(element, item, spot, size) {
-  const [name, numbers] = element.children;
+  const [leader, name, numbers] = element.children;
   const x = spot.align === "start" ? spot.x0 + 1 : spot.align === "end" ? spot.x1 - 1 : (spot.x0 + spot.x1) / 2;
   element.classList.toggle("major", item.label.major);
   element.classList.toggle("native", item.node.kind === "native");
   const { name: words, numbers: figures } = item.label.sizes[spot.level];
+  const to = spot.leader?.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`);
+  leader.setAttribute("d", to ? `M${to.join("L")}` : "");
   place(name, x, spot.y0 + 11.5 * size, spot.align, words);
   place(numbers, x, spot.y0 + 24 * size, spot.align, figures);
 }

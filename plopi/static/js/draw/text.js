@@ -8,6 +8,8 @@ const NAME_LINE = 14;
 const NUMBERS_LINE = 13;
 const LONGEST = 210;
 const SHORTEST = 125;
+/** For a name that would else have no place at all. */
+const LEAST = 84;
 const MAJOR_SELF = 0.02;
 const MAJOR_CUM = 0.25;
 
@@ -52,6 +54,8 @@ export function labelOf(node, total) {
     sizes.push({ name: short, numbers, width: Math.max(width(short), numbersWidth) + 2, height: both });
     sizes.push({ name: short, numbers: "", width: width(short) + 2, height: NAME_LINE + 1 });
   }
+  const least = upTo(LEAST);
+  if (least !== short) sizes.push({ name: least, numbers: "", width: width(least) + 2, height: NAME_LINE + 1 });
   return { major, sizes };
 }
 

@@ -10,6 +10,8 @@ import { RING } from "./scales.js";
 const TICKS = 320;
 /** Beyond so many functions, fewer ticks: time grows with their square. */
 const MANY = 100;
+/** A picture that came to rest in a part of the window is stretched at most so much: few functions far apart are no picture. */
+const MOST_STRETCH = 1.8;
 
 /**
  * @param graph as for `layered`
@@ -50,6 +52,7 @@ export function force(graph, seeds, size, margin, pinned = new Set(), ticks = ti
     .force("window", stayInside(bodies, size, margin))
     .stop();
   for (let i = 0; i < ticks; i++) simulation.tick();
+  if (!pinned.size) fill(bodies, size, margin);
   separate(bodies, size, margin);
   return new Map(bodies.map((body) => [body.id, { x: body.x, y: body.y }]));
 }
@@ -154,6 +157,22 @@ function clampBody(body, size, margin) {
   const y = Math.min(size.height - margin.bottom - body.half, Math.max(margin.top + body.half, body.y));
   if (x !== body.x) [body.x, body.vx] = [x, 0];
   if (y !== body.y) [body.y, body.vy] = [y, 0];
+}
+
+/** Stretches what came to rest in a part of the window over all of it, each way for itself and no more than that. */
+function fill(bodies, size, margin) {
+  for (const [axis, before, after, low, high] of [
+    ["x", (body) => body.left, (body) => Math.min(body.right, size.width * 0.25), margin.left, size.width - margin.right],
+    ["y", (body) => body.half, (body) => body.half, margin.top, size.height - margin.bottom],
+  ]) {
+    const first = bodies.reduce((a, b) => (a[axis] - before(a) <= b[axis] - before(b) ? a : b));
+    const last = bodies.reduce((a, b) => (a[axis] + after(a) >= b[axis] + after(b) ? a : b));
+    const [from, to] = [low + before(first), high - after(last)];
+    const factor = Math.min(MOST_STRETCH, (to - from) / (last[axis] - first[axis] || Infinity));
+    if (!(factor > 1)) continue;
+    const [was, rest] = [first[axis], (to - from - (last[axis] - first[axis]) * factor) / 2];
+    for (const body of bodies) body[axis] = from + rest + (body[axis] - was) * factor;
+  }
 }
 
 /** Last passes without any pull: only what overlaps moves. */

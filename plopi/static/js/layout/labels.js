@@ -1,8 +1,9 @@
 /**
- * Where labels go: around their circles, in screen pixels, most important first. A label is drawn whole, shortened, or
- * not at all (until there is room by zooming, or the pointer is on it): labels never overlap each other or a circle.
+ * Where labels go: around their circles, in screen pixels, most important first. A label is drawn whole, shortened, at the end of
+ * a line, or not at all (until there is room by zooming, or the pointer is on it): labels never overlap each other or a circle.
  */
 import { boundsOf, circleHitsRect, contains, lengthInside, overlaps } from "./geometry.js";
+import { placeFar } from "./leaders.js";
 
 const GAP = 5;
 const SIDES = [
@@ -25,7 +26,7 @@ const SHORT_COST = 22;
  * @param arrows [{points, width, caller, callee}] in screen pixels
  * @param bounds rectangle labels must stay inside
  * @param obstacles more circles {x, y, r} to keep off
- * @returns Map by id of {x0, y0, x1, y1, level, side}; ids without room are missing
+ * @returns Map by id of {x0, y0, x1, y1, level, side, align, leader: [from, to] where it stands off}; ids without room are missing
  */
 export function placeLabels(circles, arrows, bounds, obstacles = []) {
   const placed = [];
@@ -33,10 +34,21 @@ export function placeLabels(circles, arrows, bounds, obstacles = []) {
   const lines = arrows.map((arrow) => ({ ...arrow, box: boundsOf(arrow.points) }));
   const taken = [...circles.filter((circle) => !circle.onArrow), ...obstacles];
   const order = [...circles].sort((a, b) => b.importance - a.importance || (String(a.id) < String(b.id) ? -1 : 1));
+  const homeless = [];
+  const leaders = [];
   for (const circle of order) {
     const best = bestPlace(circle, taken, lines, placed, bounds);
+    if (!best && !circle.onArrow) homeless.push(circle);
     if (!best) continue;
     placed.push(best);
+    result.set(circle.id, best);
+  }
+  const costOf = (rect, limit) => costOfArrows(rect, lines, limit);
+  for (const circle of homeless) {
+    const best = placeFar(circle, { taken, placed, leaders, bounds, costOf });
+    if (!best) continue;
+    placed.push(best);
+    leaders.push(best.leader);
     result.set(circle.id, best);
   }
   return result;

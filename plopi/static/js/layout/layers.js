@@ -8,6 +8,7 @@
  * that is fuller than the window is wide is staggered into rows; down the window, rows share the height.
  */
 import dagre from "../../vendor/dagre.esm.js";
+import { bendRing, markRings, ringHeight } from "./rings.js";
 import { RING } from "./scales.js";
 
 const SWEEPS = 24;
@@ -35,6 +36,7 @@ const HEAVY = 0.12;
  */
 export function layered(graph, size, margin, ranker = "network-simplex") {
   const layers = makeLayers({ nodes: graph.nodes, edges: skeleton(graph) }, ranker);
+  markRings(layers, graph.edges);
   const tightness = placeAcross(layers, size.width - margin.left - margin.right, margin.left);
   placeDown(layers, size.height - margin.top - margin.bottom, margin.top);
   const positions = new Map();
@@ -167,9 +169,10 @@ function placeAcross(layers, width, left) {
     const wanted = layer.reduce((sum, item, i) => sum + (i ? separation(layer[i - 1], item) : 0), 0);
     const ends = layer[0].left + layer.at(-1).right;
     tightness = Math.max(tightness, (wanted + ends) / width);
-    layer.rows = Math.min(MOST_ROWS, layer.filter((item) => item.node).length, Math.ceil((wanted + ends * 0.8) / width));
+    const full = Math.min(MOST_ROWS, layer.filter((item) => item.node).length, Math.ceil((wanted + ends * 0.8) / width));
+    layer.rows = layer.ring ? 1 : full;
     const room = (width - layer[0].left - Math.min(layer.at(-1).right, width * 0.2)) / Math.max(1, wanted);
-    layer.squeeze = Math.max(0.05, Math.min(room, 1 / layer.rows));
+    layer.squeeze = Math.max(0.05, Math.min(room, 1 / full));
     stagger(layer);
     let x = 0;
     layer.forEach((item, i) => {
@@ -260,8 +263,11 @@ function spread(layers, left, width) {
 /** Gives every row its y: what circles and labels need, the rest shared evenly. */
 function placeDown(layers, height, top) {
   const heightOf = (item) => (item.node ? Math.max(2 * item.node.r + 6, item.node.labelHeight) : 0);
+  const ring = ringHeight(layers, height);
   const needs = layers.map((layer) =>
-    Array.from({ length: layer.rows }, (_, row) => Math.max(1, ...layer.filter((item) => item.row === row).map(heightOf))),
+    Array.from({ length: layer.rows }, (_, row) =>
+      Math.max(1, ...layer.filter((item) => item.row === row).map(heightOf)) + (layer.ring ? ring : 0),
+    ),
   );
   const rows = needs.flat();
   const least = layers.map((layer, i) => (i < layers.length - 1 ? ARROW_LENGTH * (layer.widest ?? 0) : 0));
@@ -277,6 +283,7 @@ function placeDown(layers, height, top) {
       return y - (need * squeeze) / 2;
     });
     for (const item of layer) item.y = item.node ? centres[item.row] : (centres[0] + centres.at(-1)) / 2;
+    if (layer.ring) bendRing(layer, ring * squeeze);
     y += gap + least[i] * squeeze;
   });
 }

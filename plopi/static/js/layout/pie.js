@@ -2,6 +2,8 @@
 
 const SMALLEST = 0.02;
 const MOST = 10;
+/** From this part of a turn on a wedge has room for a number. */
+const NUMBERED = 0.035;
 
 /**
  * @param slices [{weight, ...}] heaviest first; @param rest weight of more that are not listed, @param hidden how many
@@ -35,4 +37,13 @@ export function wedgePath({ from, to }, radius) {
   const arc = (turn, long) => `A${radius} ${radius} 0 ${long ? 1 : 0} 1 ${point(turn)}`;
   if (to - from > 1 - 1e-9) return `M${point(0)}${arc(0.5, false)}${arc(1, false)}Z`;
   return `M0 0L${point(from)}${arc(to, to - from > 0.5)}Z`;
+}
+
+/** Where a wedge's number stands: [x, y], or null where there is no room for one. */
+export function numberPlace({ from, to }, radius) {
+  if (to - from < NUMBERED) return null;
+  if (to - from > 1 - 1e-9) return [0, 0];
+  const angle = Math.PI * (from + to);
+  const out = radius * (to - from > 0.3 ? 0.55 : 0.72);
+  return [out * Math.sin(angle), -out * Math.cos(angle)];
 }

@@ -9,6 +9,9 @@ export const RING = 3.5;
 const LARGEST_CIRCLE = 0.07;
 const LARGEST_ARROW = 0.017;
 const SHARE_OF_WINDOW = 0.055;
+/** Arrows may cover this part of the window, were each so long: where everybody calls everybody, all are thinner, in proportion. */
+const SHARE_FOR_ARROWS = 0.09;
+const TYPICAL_LENGTH = 0.3;
 
 /** A pane of this many pixels, that of a window of 1280 x 800, and smaller ones are drawn at scale 1. */
 const PLAIN_PANE = 950 * 650;
@@ -40,7 +43,9 @@ export function makeScales(payload, size) {
   const byLargest = largestSelf > 0 ? largestRadius / Math.sqrt(largestSelf) : 0;
   const byArea = allSelf > 0 ? Math.sqrt((size.width * size.height * SHARE_OF_WINDOW) / (Math.PI * allSelf)) : 0;
   const perRoot = Math.min(byLargest, byArea);
-  const largestWidth = clamp(short * LARGEST_ARROW, 6, 16);
+  const allWeight = payload.edges.reduce((sum, edge) => sum + Math.max(edge.weight, edge.base_weight ?? 0), 0);
+  const byRoom = (SHARE_FOR_ARROWS * Math.sqrt(size.width * size.height)) / TYPICAL_LENGTH;
+  const largestWidth = Math.min(clamp(short * LARGEST_ARROW, 6, 16), allWeight > 0 ? (byRoom * largestWeight) / allWeight : Infinity);
   return {
     radius: (weight) => perRoot * Math.sqrt(Math.max(0, weight)),
     width: (weight) => (largestWeight > 0 ? (largestWidth * Math.max(0, weight)) / largestWeight : 0),

@@ -47,7 +47,8 @@ class ProfilePage {
     this.header = new Header({ pause: () => this.pause() });
     this.controls = h("div", { class: "view-controls" });
     const choices = h("div", { class: "filters" });
-    $("controls").append(choices, this.controls);
+    $("controls").prepend(choices, this.controls);
+    $("options").addEventListener("click", () => this.#fold());
     this.filters = new FilterBar(choices, $("chips"), { set: (changes) => this.set(changes, { push: true }) });
     $("tools").append(
       h("button", { type: "button", id: "notes", hidden: !this.alone, title: "Tags, notes and named views (n)", onclick: () => this.notes() }, "Notes"),
@@ -254,6 +255,12 @@ class ProfilePage {
       const known = news.revision === this.payload?.revision && news.status === this.profile?.status;
       if (!known) this.loading.news();
     }
+  }
+
+  /** In narrow windows the picture has the room; facts and choices come when they are asked for. */
+  #fold() {
+    const open = document.body.classList.toggle("options-open");
+    $("options").setAttribute("aria-expanded", String(open));
   }
 
   #help() {

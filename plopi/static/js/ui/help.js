@@ -4,23 +4,9 @@ import { h } from "./dom.js";
 export function helpSheet(title, sections) {
   const dialog = h(
     "dialog",
-    { class: "sheet", "aria-label": title },
-    h("h2", {}, title),
-    sections.map(([heading, rows]) => [
-      h("h3", {}, heading),
-      h(
-        "dl",
-        {},
-        rows.map(([keys, what]) => [
-          h(
-            "dt",
-            {},
-            keys.map((key, i) => [i ? " " : null, h("kbd", {}, key)]),
-          ),
-          h("dd", {}, what),
-        ]),
-      ),
-    ]),
+    { class: "sheet help", "aria-label": title },
+    h("h2", { tabindex: -1, autofocus: true }, title), // else "Close" has the focus, and a long sheet opens at its end
+    h("div", { class: "sections" }, sections.map(section)),
     h("form", { method: "dialog" }, h("button", {}, "Close")),
   );
   dialog.addEventListener("click", (event) => {
@@ -28,6 +14,26 @@ export function helpSheet(title, sections) {
   });
   document.body.append(dialog);
   return dialog;
+}
+
+function section([heading, rows]) {
+  return h(
+    "section",
+    {},
+    h("h3", {}, heading),
+    h(
+      "dl",
+      {},
+      rows.map(([keys, what]) => [
+        h(
+          "dt",
+          {},
+          keys.map((key, i) => [i ? " " : null, h("kbd", {}, key)]),
+        ),
+        h("dd", {}, what),
+      ]),
+    ),
+  );
 }
 
 export const GRAPH_HELP = [

@@ -4,10 +4,12 @@ import { changeClass } from "../../format.js";
 
 const GROUPS = ["g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "gx"];
 /** So that neighbours of one group are told apart: by function, always the same. */
-const SHADES = [0.4, 0.33, 0.46];
+export const SHADES = [0.35, 0.29, 0.41];
 const FADED = GROUPS.length * SHADES.length;
 const CHANGES = ["c0", "less1", "less2", "less3", "more1", "more2", "more3"];
 const DIFF = FADED + 1;
+/** So much of a change's colour is in its boxes. */
+export const DIFF_SHADE = 0.45;
 
 /** @returns (row) => place among the palette's fills */
 export function fillOf(payload, nodes) {
@@ -29,7 +31,7 @@ export function palette(element) {
   const of = (name) => rgb(style.getPropertyValue(`--${name}`));
   const back = of("bg");
   const tints = GROUPS.flatMap((name) => SHADES.map((part) => css(mix(of(name), back, part))));
-  const diff = CHANGES.map((name) => css(mix(of(name === "c0" ? "bg-3" : name), back, name === "c0" ? 1 : 0.45)));
+  const diff = CHANGES.map((name) => css(mix(of(name === "c0" ? "bg-3" : name), back, name === "c0" ? 1 : DIFF_SHADE)));
   return {
     fills: [...tints, css(mix(of("bg-3"), back, 0.65)), ...diff],
     back: css(back),
@@ -39,5 +41,5 @@ export function palette(element) {
 }
 
 const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.trim().slice(at, at + 2), 16));
-const mix = (a, b, part) => a.map((value, i) => Math.round(value * part + b[i] * (1 - part)));
+export const mix = (a, b, part) => a.map((value, i) => Math.round(value * part + b[i] * (1 - part)));
 const css = (colour) => `rgb(${colour.join(" ")})`;

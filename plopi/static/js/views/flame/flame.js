@@ -256,8 +256,7 @@ export class FlameView {
     const { payload } = this;
     const { cut, nodes } = payload;
     showCrumbs(this.stage.crumbs, payload, (depth) => this.#go({ zoom: payload.zoom.slice(0, depth).join(".") }));
-    const amount = payload.base ? "" : `${share(cut.weight, payload.zoom_weight)} in `;
-    const narrow = cut.nodes ? ` · ${amount}${plural(cut.nodes, "box", "boxes")} too narrow to be seen` : "";
+    const narrow = cut.nodes ? ` · ${count(cut.nodes)} narrower ones right below ${offline ? "left out" : "come with a zoom"}` : "";
     const part = payload.base || payload.zoom_weight === payload.total ? "" : `${share(payload.zoom_weight, payload.total)} of all · `;
     replace(this.stage.about, `${part}${plural(nodes.parent.length, "box", "boxes")}${narrow} · deepest stack ${count(payload.depth_total)}`);
     const used = Object.values(payload.functions);

@@ -14,9 +14,9 @@ export class FunctionView {
       numbers: part("numbers-part", "Numbers"),
       callers: part("callers-part", "Called by"),
       callees: part("callees-part", "Calls"),
-      around: part("around-part", "Around it"),
       paths: part("paths-part", "Heaviest ways to it"),
       lines: part("lines-part", "Lines"),
+      around: part("around-part", "Around it"),
     };
     context.element.append(h("div", { class: "function-page" }, Object.values(this.parts)));
     this.go = (id) => context.set({ select: String(id) }, { push: true });

@@ -27,8 +27,9 @@ export function showShares(element, side, answer, href, go, all, showAll) {
   const whole = Math.max(row.cum, parts.reduce((sum, part) => sum + part.weight, rest));
   const hidden = rest > 0 ? Math.max(1, count - slices.length) : 0;
   const pie = mergeSmall(parts, whole, rest, hidden);
-  const wedges = pie.kept.map((part) => ({
+  const wedges = pie.kept.map((part, i) => ({
     ...part,
+    number: i + 1,
     name: `${part.name} ${part.shade}`,
     title: `${part.label}: ${share(part.weight, whole)}`,
     pick: part.id === undefined ? null : () => go(part.id),
@@ -37,7 +38,7 @@ export function showShares(element, side, answer, href, go, all, showAll) {
     const words = plural(pie.others.count, "other");
     wedges.push({ key: "others", weight: pie.others.weight, name: "others", title: `${words}: ${share(pie.others.weight, whole)}` });
   }
-  const own_wedge = new Set(wedges.map(({ key }) => key));
+  const numbers = new Map(wedges.map(({ key, number }) => [key, number]));
   const shown = all ? parts : parts.slice(0, FEW);
   const mark = (key) => {
     for (const line of element.querySelectorAll("tr[data-key]")) line.classList.toggle("marked", line.dataset.key === key);
@@ -50,7 +51,7 @@ export function showShares(element, side, answer, href, go, all, showAll) {
       : h(
           "div",
           { class: "share" },
-          whole > 0 ? drawPie(wedges, whole, side, { enter: mark, leave: () => mark(null) }) : null,
+          wedges.some((wedge) => wedge.weight < whole) ? drawPie(wedges, whole, side, { enter: mark, leave: () => mark(null) }) : null,
           h(
             "table",
             { class: "slices" },
@@ -60,7 +61,7 @@ export function showShares(element, side, answer, href, go, all, showAll) {
             h(
               "tbody",
               {},
-              shown.map((part) => line(part, { whole, type: answer.type, own: own_wedge.has(part.key), href, go })),
+              shown.map((part) => line(part, { whole, type: answer.type, number: numbers.get(part.key), href, go })),
               !all && parts.length > FEW ? more(parts.length - FEW, showAll) : null,
               rest > 0 ? h("tr", {}, h("td"), h("td", {}, plural(hidden, "other")), h("td", { class: "n" }, share(rest, whole)), h("td")) : null,
             ),
@@ -69,7 +70,7 @@ export function showShares(element, side, answer, href, go, all, showAll) {
   );
 }
 
-/** Functions of one group have one colour, each in a shade of its own. */
+/** Functions of one group have one colour, each in a shade of its own; numbers tell them apart for everybody. */
 function shaded(parts) {
   const seen = new Map();
   for (const part of parts) {
@@ -83,7 +84,7 @@ function more(left, showAll) {
   return h("tr", {}, h("td"), h("td", { colspan: 3 }, h("button", { type: "button", class: "link", onclick: showAll }, `show ${left} more`)));
 }
 
-function line(part, { whole, type, own, href, go }) {
+function line(part, { whole, type, number, href, go }) {
   const name =
     part.id === undefined
       ? h("i", {}, part.label)
@@ -104,7 +105,7 @@ function line(part, { whole, type, own, href, go }) {
   return h(
     "tr",
     { "data-key": part.key },
-    h("td", {}, h("span", { class: `swatch ${own ? "" : "small"} ${part.name} ${part.shade} ${part.kind === "gc" ? "gc" : ""}` })),
+    h("td", { class: "sign" }, number ?? "", h("span", { class: `swatch ${number ? "" : "small"} ${part.name} ${part.shade} ${part.kind === "gc" ? "gc" : ""}` })),
     h("td", { class: "name" }, name),
     h("td", { class: "n" }, share(part.weight, whole)),
     h("td", { class: "n weight" }, weight(part.weight, type.unit)),

@@ -67,7 +67,8 @@ class Timeline {
     this.strip = h(
       "section",
       { class: "timeline", "aria-label": "Over time", hidden: true },
-      h("div", { class: "line" }, this.words, h("span", { class: "gap" }), this.all, this.toggle),
+      this.words,
+      h("div", { class: "links" }, this.toggle, this.all),
       this.plot,
       this.ticks,
       this.threads,
