@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,9 @@ def cycles(chance: random.Random) -> Profile:
     return rows.build()
 
 
-def threads(chance: random.Random, faster: float = 1.0) -> Profile:
-    """A minute of a service: twelve threads, a burst of garbage collection in the middle."""
+def service(seed: int, slower: float = 1.0) -> Profile:
+    """A minute of a service in twelve threads; rendering may be slower."""
+    chance = random.Random(seed)
     rows = builder("python -m service --workers 12")
     ids = [rows.thread_id(f"worker-{i}", 1000 + i) for i in range(12)]
     work = [
@@ -84,7 +86,7 @@ def threads(chance: random.Random, faster: float = 1.0) -> Profile:
                 for task in work:
                     amount = chance.randint(5, 60)
                     if task.startswith("render"):
-                        amount = int(amount * faster)
+                        amount = int(amount * slower)
                     leaf = ["service.app:serve", "service.app:Handler.dispatch", f"service.views:view_{thread % 4}", task]
                     add(rows, leaf, amount, thread, window)
     return rows.build()
@@ -107,20 +109,20 @@ def million(chance: random.Random, boxes: int = 1_000_000) -> Profile:
     return rows.build()
 
 
-def write(path: Path, profile: Profile) -> None:
-    with path.open("wb") as out:
-        formats.write(profile, "pprof", out)
-    put(path, path.read_bytes())
+def written(profile: Profile) -> bytes:
+    out = BytesIO()
+    formats.write(profile, "pprof", out)
+    return out.getvalue()
 
 
 def fill(datadir: Path, others: list[Path]) -> None:
     for file in (*PROFILES.iterdir(), *others):
         put(datadir / file.name, file.read_bytes())
-    write(datadir / "flat.pb.gz", flat(random.Random(1)))
-    write(datadir / "cycles.pb.gz", cycles(random.Random(2)))
-    write(datadir / "service-monday.pb.gz", threads(random.Random(3)))
-    write(datadir / "service-tuesday.pb.gz", threads(random.Random(4), faster=1.8))
-    write(datadir / "huge.pb.gz", million(random.Random(5)))
+    put(datadir / "flat.pb.gz", written(flat(random.Random(1))))
+    put(datadir / "cycles.pb.gz", written(cycles(random.Random(2))))
+    put(datadir / "service-monday.pb.gz", written(service(3)))
+    put(datadir / "service-tuesday.pb.gz", written(service(4, slower=1.8)))
+    put(datadir / "huge.pb.gz", written(million(random.Random(5))))
     put(datadir / "broken.pstats", b"this is no profile\n")
     put(datadir / "cut-off.pb.gz", (PROFILES / "busy-server.pb.gz").read_bytes()[:4000])
 

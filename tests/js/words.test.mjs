@@ -1,4 +1,5 @@
 /** Numbers as words, and the small decisions around them. */
+import { candidates } from "../../plopi/static/js/ui/compare.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { age, brief, bytes, changeMark, changeWords, count, duration, origin, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
@@ -159,4 +160,22 @@ test("where a function is from", () => {
   assert.equal(origin({ file: "a.py", line: 3, kind: "python" }), "a.py:3");
   assert.equal(origin({ file: "a.so", line: 0, kind: "native" }), "a.so");
   assert.match(origin({ file: "", line: 0, kind: "gc" }), /garbage/);
+});
+
+test("what a profile is compared with: the same kind, the same program first, then the newest", () => {
+  const row = (id, name, more = {}) => ({ id, name, shape: "stacks", status: "finished", command: null, duration_ns: 2e9, mtime_ns: 1e18, ...more });
+  const self = row("a", "web-20260101-101010-12");
+  const rows = [
+    row("z", "other"),
+    self,
+    row("d", "dump", { shape: "calls" }),
+    row("b", "web-20260102-090000-99"),
+    row("x", "cut", { status: "broken" }),
+  ];
+  const chosen = [];
+  const items = candidates(self, rows, 1e12 + 60_000, (id) => chosen.push(id));
+  assert.deepEqual(items.map(({ words }) => words), ["web-20260102-090000-99", "other"]);
+  assert.equal(items[0].hint, "2.00 s, 1 min old");
+  items[0].run();
+  assert.deepEqual(chosen, ["b"]);
 });

@@ -7,11 +7,13 @@ import { Live } from "../live.js";
 import { offline, savedHost } from "../offline.js";
 import { UrlState } from "../state.js";
 import { share } from "../format.js";
+import { asked, candidates } from "../ui/compare.js";
 import { h, replace } from "../ui/dom.js";
 import { FilterBar } from "../ui/filters.js";
 import { Header } from "../ui/header.js";
 import { helpSheet, PAGE_HELP } from "../ui/help.js";
 import { bindKeys } from "../ui/keys.js";
+import { Menu } from "../ui/menu.js";
 import { hideMessage, showEmpty, showMessage, showPending, showTrouble } from "../ui/message.js";
 import { notesDialog } from "../ui/notes.js";
 import { shareDialog } from "../ui/share.js";
@@ -49,7 +51,10 @@ class ProfilePage {
     const choices = h("div", { class: "filters" });
     $("controls").prepend(choices, this.controls);
     $("options").addEventListener("click", () => this.#fold());
-    this.filters = new FilterBar(choices, $("chips"), { set: (changes) => this.set(changes, { push: true }) });
+    this.filters = new FilterBar(choices, $("chips"), {
+      set: (changes) => this.set(changes, { push: true }),
+      compare: offline ? null : () => this.compare(),
+    });
     $("tools").append(
       h("button", { type: "button", id: "notes", hidden: !this.alone, title: "Tags, notes and named views (n)", onclick: () => this.notes() }, "Notes"),
       h("button", { type: "button", id: "share", hidden: Boolean(offline), title: "Address, page, export (s)", onclick: () => this.share() }, "Share"),
@@ -110,6 +115,20 @@ class ProfilePage {
     const path = this.kind.NAME + host.location.search;
     const go = (to) => host.location.assign(new URL(to, host.location.href));
     notesDialog(keeper, { path, go });
+  }
+
+  /** With what, in a menu; two steps, where the list of profiles needs four. */
+  async compare() {
+    if (offline || !this.profile) return;
+    const { left, bottom } = this.filters.compare.getBoundingClientRect();
+    this.menu ??= new Menu();
+    try {
+      const { profiles } = await this.api.profiles(asked);
+      const items = candidates(this.profile, profiles, Date.now(), (base) => this.set({ base, base_time: null }, { push: true }));
+      this.menu.show(left, bottom + 4, items.length ? "Compare with, as what was before" : "No other profile of this kind is here", items);
+    } catch (error) {
+      this.menu.show(left, bottom + 4, error.message, []);
+    }
   }
 
   share() {
@@ -275,6 +294,7 @@ class ProfilePage {
       ...tabs,
       p: () => this.pause(),
       f: () => this.filters.edit(),
+      c: () => this.compare(),
       n: () => this.notes(),
       s: () => this.share(),
       "?": () => this.#help(),

@@ -13,7 +13,7 @@ const NO_STACKS = "A pstats dump holds no stacks: focus, ignore and hide cannot 
 export class FilterBar {
   /**
    * @param choices, chips the elements to fill
-   * @param actions {set(changes)}: changes the address
+   * @param actions {set(changes): changes the address; compare(): asks with what, or null}
    */
   constructor(choices, chips, actions) {
     Object.assign(this, { chips, actions });
@@ -23,8 +23,9 @@ export class FilterBar {
     this.threads = select("Thread", "thread");
     this.grouping = select("Granularity", "by");
     this.add = h("button", { type: "button", title: "Focus, ignore or hide functions (f)", onclick: () => this.edit() }, "+ Filter");
+    this.compare = h("button", { type: "button", hidden: !actions.compare, title: "With an earlier profile, or another (c)", onclick: actions.compare }, "Compare…");
     this.form = this.#form();
-    replace(choices, this.types, this.threads, this.grouping, this.add);
+    replace(choices, this.types, this.threads, this.grouping, this.add, this.compare);
   }
 
   /**
@@ -67,12 +68,13 @@ export class FilterBar {
   #form() {
     this.kind = h(
       "select",
-      { "aria-label": "What the filter does" },
+      { "aria-label": "What the filter does", "data-focus": "kind" },
       Object.entries(PATTERNS).map(([value, words]) => h("option", { value }, `${value}: ${words}`)),
     );
     this.pattern = h("input", {
       type: "text",
       "aria-label": "Functions or files, a regular expression",
+      "data-focus": "pattern",
       placeholder: "function or file; a|b; ^exact$",
       maxlength: 200,
       spellcheck: "false",

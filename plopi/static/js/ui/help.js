@@ -89,6 +89,7 @@ export const PAGE_HELP = [
     [
       [["1", "2", "3", "4"], "to another view: graph, flame graph, function, table"],
       [["f"], "filter: focus (only stacks through), ignore (no stacks through), hide (without the functions)"],
+      [["c"], "compare with another profile, as what was before"],
       [["n"], "tags, notes and named views"],
       [["s"], "share: the address, one HTML file, or the profile in another format"],
       [["p"], "pause or follow a growing profile"],
