@@ -164,6 +164,17 @@ _SOURCES = {
         busy = "import time\\nwhile time.process_time() < 0.3: pass\\nprint('alive')"
         print(subprocess.run([sys.executable, "-c", busy], stdout=subprocess.PIPE, preexec_fn=lambda: None).stdout)
         """,
+    "a subinterpreter": """
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        inside = interpreters.create()
+        interpreters.run_string(inside, "print('inside', sum(i % 7 for i in range(300_000)), flush=True)")
+        interpreters.destroy(inside)
+        print("destroyed")
+        """,
+    "millions of objects at the end": "kept = [object() for _ in range(3_000_000)]; print(len(kept))",
     "removes its directory": "import os, shutil; shutil.rmtree(os.getcwd()); print('gone')",
     "pickles a class of its own": """
         import pickle

@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import plopi
-from plopi import files, formats
-from plopi.collector.recording import Recording
-from plopi.model import CPU, SAMPLES, About, ProfileBuilder
+from plopi import formats
 from tests.proof import here
 from tests.proof.outcome import Outcome
+from tests.proof.writers import Writer, judge_recording, left_after_next_start, record, recording, visible, writers
 
-FLUSHES = 4
+STEP_SECONDS = 0.0015
+"""About how long a step takes."""
 STATUS, RESULT = 7, "the result is 42\n"
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS", "EACCES", "EMFILE", "EINTR")
 FAILING = {
@@ -51,6 +51,7 @@ FAILING = {
     "lseek",
 }
 FIRST_CALLS = 20
+FLUSHES = 4
 
 
 def run(job: str, seed: int, size: int, folder: Path) -> Outcome:
@@ -63,96 +64,54 @@ def run(job: str, seed: int, size: int, folder: Path) -> Outcome:
     return Outcome(Counter(told["counts"]), tuple(told["findings"]))
 
 
-# --- a recorder that is killed
-
-
-def record(datadir: Path, acknowledge: int) -> None:
-    """Flush some times, begin anew in between as after many windows, finish; a byte goes out after each step that went well."""
-    rows, recording = ProfileBuilder((SAMPLES, CPU), About(command="proof", pid=os.getpid())), Recording(datadir, "proof")
-    for number in range(FLUSHES):
-        window = rows.add_window(number * 10**9, 10**9)
-        function = rows.function_id(f"function {number}" * 20, "proof.py", 1)
-        rows.add_sample(rows.stack_of([rows.location_id(function, number)]), [1, 10], window=window)
-        if number == FLUSHES // 2:
-            rows.coarsen()  # merges two of the windows: the epoch changes
-        recording.flush(rows)
-        os.write(acknowledge, b"!" if recording.fault else b".")
-    rows.describe(complete=True)
-    recording.finish(rows)
-    os.write(acknowledge, b"!" if recording.fault else b".")
-
-
-def judged(datadir: Path, acknowledged: bytes) -> Iterator[str]:
-    """What is wrong in a data directory whose recorder was killed after it had said that so much was written."""
-    sums = []
-    for path in visible(datadir):
-        try:
-            profile = formats.read(path.read_bytes(), path.name)
-        except Exception as error:
-            yield f"{path.name} cannot be read: {error}"
-            continue
-        sums.append(int(sum(profile.samples.weights[0])))
-        if path.name.endswith(".pb.gz") and sums[-1] != FLUSHES:
-            yield f"{path.name} is finished and holds {sums[-1]} of {FLUSHES} samples"
-    well = acknowledged.rfind(b".") + 1
-    if max(sums, default=0) < min(well, FLUSHES):
-        yield f"{well} steps were acknowledged, {sums} samples are there"
-    yield from left_after_next_start(datadir)
-
-
-def visible(datadir: Path) -> list[Path]:
-    return [path for path in sorted(datadir.iterdir()) if not is_temporary(path)] if datadir.exists() else []
-
-
-def is_temporary(path: Path) -> bool:
-    return path.name.startswith(files.TMP_PREFIX)
-
-
-def left_after_next_start(datadir: Path) -> Iterator[str]:
-    datadir.mkdir(exist_ok=True)
-    files.sweep(datadir)
-    yield from (f"{path.name} stayed after the next start" for path in datadir.iterdir() if is_temporary(path))
+# --- a writer that is killed
 
 
 def at_random(seed: int, size: int, folder: Path) -> Outcome:
-    """kill -9 at any moment: some time after one of the steps, which are spread evenly however busy the machine is."""
+    """kill -9 at any moment: some time after one of the steps, which are spread evenly however busy the machine is. Every other
+    is a recording."""
     chance, counts, findings = random.Random(seed), Counter[str](), []
-    whole = sorted(_killed(folder / "unhurt", FLUSHES + 1, None)[2] for _ in range(9))[4]
+    all_writers = writers()
     for number in range(size):
+        writer = chance.choice(all_writers) if number % 2 else recording(4)
         datadir = folder / f"killed-{number}"
-        acknowledged, code, _ = _killed(datadir, chance.randrange(FLUSHES + 1), chance.uniform(0, whole / FLUSHES))
-        counts[f"killed at random: after {len(acknowledged)} steps" if code < 0 else "done before the kill"] += 1
-        findings += [f"random kill {number}, seed {seed}: {fault}" for fault in judged(datadir, acknowledged)]
+        acknowledged, code = _killed(writer, datadir, chance.randrange(writer.steps), chance.uniform(0, STEP_SECONDS))
+        counts[f"killed at random: {writer.name} after {len(acknowledged)} steps" if code < 0 else "done before the kill"] += 1
+        findings += [
+            f"random kill {number}, seed {seed}, {writer.name}: {fault}" for fault in writer.judge(datadir, acknowledged)
+        ]
         shutil.rmtree(datadir, ignore_errors=True)
     return Outcome(counts, tuple(findings))
 
 
-def _killed(datadir: Path, steps: int, seconds: float | None) -> tuple[bytes, int, float]:
-    """Killed so long after so many steps: what was acknowledged, the exit code, how long it took."""
+def _killed(writer: Writer, datadir: Path, steps: int, seconds: float) -> tuple[bytes, int]:
+    """Killed so long after so many steps: what was acknowledged, and the exit code."""
     ours, theirs = os.pipe()
-    begin = time.monotonic()
-    child = Child(lambda: record(datadir, theirs))
+    child = Child(lambda: writer.work(datadir, theirs))
     os.close(theirs)
     with open(ours, "rb") as pipe:
         acknowledged = pipe.read(steps)
-        if seconds is not None:
-            time.sleep(seconds)
-            os.kill(child.pid, signal.SIGKILL)
+        time.sleep(seconds)
+        os.kill(child.pid, signal.SIGKILL)
         ran = child.ended()
-        return acknowledged + pipe.read(), ran.code, time.monotonic() - begin
+        return acknowledged + pipe.read(), ran.code
 
 
 def at_every_call(_seed: int, _size: int, folder: Path) -> Outcome:
-    """kill -9 just before each of the system calls on files and descriptors that a recording makes from beginning to end."""
+    """kill -9 just before each of the system calls on files and descriptors that each writer makes from beginning to end."""
     counts, findings = Counter[str](), []
-    for call, times in sorted(calls_of(partial(record, folder / "unhurt"), folder).items()):
-        for number in range(1, times + 1):
-            datadir = folder / f"{call}-{number}"
-            acknowledged, ran = _traced(partial(record, datadir), f"inject={call}:signal=KILL:when={number}", folder)
-            killed = ran.code == -signal.SIGKILL
-            counts[f"killed at a system call: {call}" if killed else "call that was not made again"] += 1
-            findings += [f"kill at {call} {number}: {fault}" for fault in judged(datadir, acknowledged)]
-            shutil.rmtree(datadir)
+    for writer in writers():
+        with open(os.devnull, "wb") as nowhere:
+            writer.work(folder / f"warm {writer.name}", nowhere.fileno())  # loads what is loaded when first used
+        for call, times in sorted(calls_of(partial(writer.work, folder / f"unhurt {writer.name}"), folder).items()):
+            for number in range(1, times + 1):
+                datadir = folder / f"{call}-{number}"
+                injection = f"inject={call}:signal=KILL:when={number}"
+                acknowledged, ran = _traced(partial(writer.work, datadir), injection, folder)
+                killed = ran.code == -signal.SIGKILL
+                counts[f"killed at a system call: {writer.name}, {call}" if killed else "call that was not made again"] += 1
+                findings += [f"{writer.name}, kill at {call} {number}: {fault}" for fault in writer.judge(datadir, acknowledged)]
+                shutil.rmtree(datadir, ignore_errors=True)
     return Outcome(counts, tuple(findings))
 
 
@@ -180,7 +139,7 @@ def errors(_seed: int, size: int, folder: Path) -> Outcome:
     counts, findings = Counter[str](), []
     works: dict[str, Callable[[Path, int], None]] = {
         "program": lambda datadir, _: program(datadir, size / 1000),
-        "recorder": record,
+        "recorder": partial(record, FLUSHES),
     }
     for name, work in works.items():
         made = calls_of(partial(work, folder / f"unhurt {name}"), folder)
@@ -200,7 +159,11 @@ def _with_error(name: str, work: Callable[[Path, int], None], injection: str, fo
     injected = [line for line in ran.log.splitlines() if "(INJECTED)" in line]
     if not injected or re.search(r" write\((1|\d+), \"[.!t]", injected[0]):
         return Outcome(Counter({"not reached, or the program's own call": 1}))
-    faults = [*_noticed(ran), *unreadable(datadir)] if name == "program" else [*_told(ran), *judged(datadir, acknowledged)]
+    faults = (
+        [*_noticed(ran), *unreadable(datadir)]
+        if name == "program"
+        else [*_told(ran), *judge_recording(FLUSHES, datadir, acknowledged)]
+    )
     faults += left_after_next_start(datadir)
     return Outcome(
         Counter({"errors injected": 1, f"{name}: at {call}": 1}), tuple(f"{name}: {injection}: {fault}" for fault in faults)

@@ -2,98 +2,142 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
-import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from subprocess import TimeoutExpired
 
 from tests.collector.conftest import interpreters
 from tests.collector.endings import SOURCES
+from tests.collector.test_cli import Outcome as Ended
 from tests.collector.test_cli import profiles, read, run, without_plopis_traces
-from tests.native.targets import Built, build, lacks, targets
+from tests.native.targets import Target, build, lacks, targets
 from tests.proof import ROOT
 from tests.proof.outcome import Outcome, together
 
 MODES = ("cpu", "wall")
+HERE = Path("/")
 LEAVES_NO_DIRECTORY = "removes its directory"
+COMMON = (
+    "returns", "raises", "exits 3", "exits with a text", "exits with nothing", "os._exit", "SIGTERM", "SIGINT", "SIGKILL",
+    "exec", "exec by name", "exec that fails", "fork", *(f"multiprocessing by {how}" for how in ("fork", "spawn", "forkserver")),
+    "a subinterpreter", "millions of objects at the end",
+)  # fmt: skip
+"""How most programs end, and what is hardest on an engine."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A Python, and where plopi lies that it can import: with the native engine built for it, if there is one."""
+
+    target: Target
+    plopi: Path
+    engines: tuple[str, ...]
+
+    def run(self, words: Iterable[str], folder: Path) -> Ended:
+        enter, python = self.target.command[:-1], self.target.command[-1]
+        there = ["env", "-C", self.seen(folder)] if enter else []  # chroot goes to /
+        return run([*enter, *there, python, *words], folder, {"PYTHONPATH": self.seen(self.plopi)})
+
+    def seen(self, path: Path) -> str:
+        """A path of this machine as that Python sees it."""
+        return "/" + path.relative_to(self.target.root).as_posix()
 
 
 @dataclass(frozen=True)
 class Case:
-    version: str
-    python: str
-    plopi: Path
-    """Where plopi lies, with the native engine built for this Python where ``engine`` is native."""
+    subject: Subject
     engine: str
     mode: str
     ending: str
 
     def __str__(self) -> str:
-        return f"{self.ending}, {self.version}, {self.mode}, {self.engine}"
+        return f"{self.ending}, {self.subject.target.version}, {self.mode}, {self.engine}"
 
 
-def run_some(seed: int, size: int, folder: Path, *, every_native: bool = False) -> Outcome:
-    """``size`` of all cases, drawn anew by each seed; ``every_native`` builds the native engine for every CPython from 3.11."""
-    with native_engines(every_native) as natives:
-        cases = list(all_cases(natives))
-        random.Random(seed).shuffle(cases)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return together(pool.map(lambda numbered: judged(numbered[1], folder / str(numbered[0])), enumerate(cases[:size])))
+def run_some(seed: int, size: int) -> Outcome:
+    """``size`` of all cases, drawn anew by each seed."""
+    with subjects() as found:
+        return _all_judged(_drawn(seed, cases(found, SOURCES), size))
 
 
-def all_cases(natives: dict[str, tuple[str, Path]]) -> Iterator[Case]:
-    pythons = [(version, str(python), ROOT, "python") for version, python in interpreters().items()]
-    pythons += [(version, python, plopi, "native") for version, (python, plopi) in natives.items()]
-    for version, python, plopi, engine in pythons:
-        for mode in MODES:
-            for ending in SOURCES:
-                yield Case(version, python, plopi, engine, mode, ending)
+def run_common(seed: int, more: int) -> Outcome:
+    """All cases of the common endings, and some of the others."""
+    with subjects() as found:
+        others = [ending for ending in SOURCES if ending not in COMMON]
+        return _all_judged([*cases(found, COMMON), *_drawn(seed, cases(found, others), more)])
 
 
-@contextmanager
-def native_engines(every: bool) -> Iterator[dict[str, tuple[str, Path]]]:
-    """Version -> its Python, and a plopi with the native engine for it; without ``every`` at most the oldest one's."""
-    built: list[Built] = []
-    try:
+def _drawn(seed: int, drawn: Iterable[Case], size: int) -> list[Case]:
+    shuffled = list(drawn)
+    random.Random(seed).shuffle(shuffled)
+    return shuffled[:size]
+
+
+def _all_judged(wanted: Iterable[Case]) -> Outcome:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return together(pool.map(judged, wanted))
+
+
+def cases(found: Iterable[Subject], endings: Iterable[str]) -> Iterator[Case]:
+    for subject in found:
+        for engine in subject.engines:
+            for mode in MODES:
+                yield from (Case(subject, engine, mode, ending) for ending in endings)
+
+
+@contextlib.contextmanager
+def subjects() -> Iterator[list[Subject]]:
+    """Every CPython there is: of this machine, and those that ``tests/native/pythons`` brings."""
+    found, ends = [], contextlib.ExitStack()
+    with ends:
         for target in targets():
-            if target.root == Path("/") and not lacks(target) and (every or not built):
-                built.append(build(target))
-        yield {each.target.version: (each.target.command[0], each.folder) for each in built}
-    finally:
-        for each in built:
-            shutil.rmtree(each.folder, ignore_errors=True)
+            if not lacks(target):
+                built = build(target)
+                ends.callback(rmtree, built.folder, ignore_errors=True)
+                found.append(Subject(target, built.folder, ("python", "native")))
+        known = {_minor(each.target.version) for each in found}
+        for version, python in interpreters().items():
+            if _minor(version) not in known:
+                found.append(Subject(Target(version, (str(python),), HERE), ROOT, ("python",)))
+        yield found
 
 
-def judged(case: Case, folder: Path) -> Outcome:
-    try:
-        faults = list(differences(case, folder))
-    except TimeoutExpired as error:
-        faults = [f"did not end within {error.timeout} s"]
-    counts = Counter({f"{case.engine}: {case.mode}, {case.version}": 1})
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def judged(case: Case) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="plopi-ending-", dir=case.subject.target.root / "tmp") as folder:
+        try:
+            faults = list(differences(case, Path(folder)))
+        except TimeoutExpired as error:
+            faults = [f"did not end within {error.timeout} s"]
+    counts = Counter({f"{case.engine}: {case.mode}, {_minor(case.subject.target.version)}": 1})
     return Outcome(counts, tuple(f"{case}: {fault}" for fault in faults))
 
 
 def differences(case: Case, folder: Path) -> Iterator[str]:
-    environment = {"PYTHONPATH": str(case.plopi)}
     plain_folder, folder = folder / "program", folder / "again" / "program"
     for each in (plain_folder, folder):
         each.mkdir(parents=True)
         encoding = "latin-1" if "latin" in SOURCES[case.ending] else "utf-8"
         (each / "program.py").write_text(SOURCES[case.ending], encoding=encoding)
     words = ["program.py", "-q", "argument"]
-    plain = run([case.python, *words], plain_folder, environment)
+    plain = case.subject.run(words, plain_folder)
     options = ["--mode", case.mode, "--engine", case.engine, "--interval", "4ms"]
-    ours = run([case.python, "-m", "plopi.collector", *options, *words], folder, environment)
+    ours = case.subject.run(["-m", "plopi.collector", *options, *words], folder)
     if ours.code != plain.code:
         yield f"status {plain.code} without, {ours.code} with plopi"
     for what, without, text in (("stdout", plain.out, ours.out), ("stderr", plain.err, without_plopis_traces(ours.err))):
-        with_plopi = text.replace(str(folder), str(plain_folder))
+        with_plopi = text.replace(case.subject.seen(folder), case.subject.seen(plain_folder))
         if with_plopi != without:
             yield f"{what} {without!r} without, {with_plopi!r} with plopi"
     if case.ending == LEAVES_NO_DIRECTORY:
