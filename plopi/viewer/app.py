@@ -25,6 +25,7 @@ from plopi.viewer.config import LOOPBACK, Config, is_loopback
 from plopi.viewer.entries import shown
 from plopi.viewer.handlers import api, live, notes, pages, saving
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
+from plopi.viewer.heap import set_aside
 from plopi.viewer.security import Hosts, Refused
 from plopi.viewer.store import Store
 
@@ -202,6 +203,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Announce | None =
         await server.close_all_connections()
         await store.close()
         services.threads.shutdown(wait=False, cancel_futures=True)
+        services.orders.shutdown(wait=False, cancel_futures=True)
         if config.uds is not None:
             config.uds.unlink(missing_ok=True)
 
@@ -238,6 +240,8 @@ def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     _allow_descriptors(2 * MOST_CONNECTIONS)
     logging.basicConfig(level=logging.WARNING, format="plopi viewer: %(message)s")
+
+    set_aside()  # modules stay, too
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from plopi.errors import UsageError
@@ -21,6 +22,8 @@ _BY_TEXT = frozenset(("name", "file", "format", "status", "host", "command", "py
 NEEDS_VITALS = frozenset(("cpu_percent", "rss"))
 MAX_PER, MAX_QUERY = 200, 200
 MOST_ORDERS = 16
+RUN = 4096
+"""So many rows are sorted at a time: a thread that sorts lets no other have its turn."""
 MOST_ONE_BY_ONE = 1000
 """Where more has changed than that and a tenth of all, orders are made anew."""
 
@@ -97,7 +100,7 @@ class _Order:
     """Profiles in one order, kept up as they change. What has no value there comes last, by name, in either direction."""
 
     def __init__(self, which: Which) -> None:
-        self._which = which
+        self.which = which
         self._negated = which.descending and which.sort not in _BY_TEXT
         """Numbers fall by rising negated, so that equal ones still come by name."""
         self._reversed = which.descending and not self._negated
@@ -114,8 +117,7 @@ class _Order:
             if (place := self._place(entry, texts, now_ns)) is not None:
                 self._places[entry.id] = place
                 (self._known if len(place) == 3 else self._unknown).append(place)
-        self._known.sort()
-        self._unknown.sort()
+        self._known, self._unknown = _sorted(self._known), _sorted(self._unknown)
 
     def drop(self, profile_id: str) -> None:
         place: Any = self._places.pop(profile_id, None)
@@ -140,18 +142,29 @@ class _Order:
         return [row[-1] for row in (*found, *self._unknown[start - first : end - last])]
 
     def _place(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> tuple[Any, ...] | None:
-        if self._which.tag and self._which.tag not in entry.tags:
+        if self.which.tag and self.which.tag not in entry.tags:
             return None
-        if self._which.words and not all(word in texts[entry.id] for word in self._which.words):
+        if self.which.words and not all(word in texts[entry.id] for word in self.which.words):
             return None
-        value = _sort_value(entry, self._which.sort, now_ns)
+        value = _sort_value(entry, self.which.sort, now_ns)
         if value in (None, ""):
             return (entry.name, entry.id)
         return (-value if self._negated else value, entry.name, entry.id)
 
 
+@dataclass(eq=False, slots=True)
+class _Making:
+    """An order that is being made: what changed meanwhile, and whether all of it did."""
+
+    missed: set[str] = field(default_factory=set)
+    stale: bool = False
+
+
 class Listing:
-    """The index in the orders that were asked for last: a change costs what changed, a page what is on it. Thread-safe."""
+    """The index in the orders that were asked for last: a change costs what changed, a page what is on it. Thread-safe.
+
+    Making an order takes a look at all profiles, and nobody waits for that who does not want it.
+    """
 
     def __init__(self) -> None:
         self.revision = -1
@@ -160,6 +173,7 @@ class Listing:
         self._entries: dict[str, Entry] = {}
         self._texts: dict[str, str] = {}
         self._orders: OrderedDict[Which, _Order] = OrderedDict()
+        self._making: list[_Making] = []
 
     def update(self, news: News, now_ns: int) -> None:
         """Take in what has changed, but for what requests that were answered meanwhile have brought."""
@@ -175,12 +189,16 @@ class Listing:
             if news.since <= self.revision:
                 self.revision = news.revision
 
-    def page(self, question: Question, now_ns: int, vital: Callable[[Entry], Vital | None]) -> Page:
-        """Filter, sort and cut. A page past the end is the last one: rows may have gone since the link was made."""
+    def page(self, question: Question, vital: Callable[[Entry], Vital | None]) -> Page | None:
+        """Filter, sort and cut; None where ``make`` has to come first. A page past the end is the last one: rows may have gone
+        since the link was made."""
+        which = _which(question)
         with self._lock:
+            order = self._orders.get(which)
+            if order is None:
+                return None
+            self._orders.move_to_end(which)
             by_vitals = question.sort in NEEDS_VITALS
-            sort = ("name", False) if by_vitals else (question.sort, question.descending)
-            order = self._order(Which(question.words, question.tag, *sort), now_ns)
             pages = max(1, -(-len(order) // question.per))
             page = min(question.page, pages)
             start, end = (page - 1) * question.per, page * question.per
@@ -190,38 +208,79 @@ class Listing:
             entries = _by_vitals(entries, question, vital)[start:end]
         return Page(entries, len(order), page, pages)
 
+    def make(self, question: Question, now_ns: int) -> None:
+        """Have the order there that ``page`` needs. Takes long with many profiles, and holds up no other method meanwhile."""
+        which = _which(question)
+        while True:
+            with self._lock:
+                if which in self._orders:
+                    return
+                entries, texts, making = list(self._entries.values()), dict(self._texts), _Making()
+                self._making.append(making)
+            order = None
+            try:
+                if which.words:
+                    texts.update((entry.id, _text(entry, now_ns)) for entry in entries if entry.id not in texts)
+                order = _Order(which)
+                order.fill(entries, texts, now_ns)
+            finally:
+                with self._lock:
+                    self._making.remove(making)
+                    if order is not None and not making.stale:
+                        self._add(which, order, texts, making.missed, now_ns)
+
+    def _add(self, which: Which, order: _Order, texts: dict[str, str], missed: set[str], now_ns: int) -> None:
+        """Take an order among those that are kept up, and into it what changed since work on it began."""
+        for each in missed:
+            texts.pop(each, None)
+        self._orders[which] = order
+        if which.words:
+            self._texts = texts | self._texts
+        for each in missed:
+            self._put(order, each, now_ns)
+        while len(self._orders) > MOST_ORDERS:
+            self._orders.popitem(last=False)
+
+    def _put(self, order: _Order, profile_id: str, now_ns: int) -> None:
+        entry = self._entries.get(profile_id)
+        if entry is None:
+            order.drop(profile_id)
+            return
+        if order.which.words and profile_id not in self._texts:
+            self._texts[profile_id] = _text(entry, now_ns)
+        order.put(entry, self._texts, now_ns)
+
     def _take_all(self, news: News) -> None:
         self._entries = {each: entry for each in news.ids() if (entry := news.get(each)) is not None}
         self._texts = {}
         self._orders.clear()
+        for making in self._making:
+            making.stale = True
         self.revision = news.revision
 
     def _take(self, profile_id: str, entry: Entry | None, now_ns: int) -> None:
         self._texts.pop(profile_id, None)
         if entry is None:
             self._entries.pop(profile_id, None)
-            for order in self._orders.values():
-                order.drop(profile_id)
-            return
-        self._entries[profile_id] = entry
-        if any(which.words for which in self._orders):
-            self._texts[profile_id] = _text(entry, now_ns)
+        else:
+            self._entries[profile_id] = entry
+        for making in self._making:
+            making.missed.add(profile_id)
         for order in self._orders.values():
-            order.put(entry, self._texts, now_ns)
+            self._put(order, profile_id, now_ns)
 
-    def _order(self, which: Which, now_ns: int) -> _Order:
-        order = self._orders.get(which)
-        if order is None:
-            if which.words:
-                for entry in self._entries.values():
-                    if entry.id not in self._texts:
-                        self._texts[entry.id] = _text(entry, now_ns)
-            order = self._orders[which] = _Order(which)
-            order.fill(self._entries.values(), self._texts, now_ns)
-            while len(self._orders) > MOST_ORDERS:
-                self._orders.popitem(last=False)
-        self._orders.move_to_end(which)
-        return order
+
+def _which(question: Question) -> Which:
+    sort = ("name", False) if question.sort in NEEDS_VITALS else (question.sort, question.descending)
+    return Which(question.words, question.tag, *sort)
+
+
+def _sorted(rows: list[Any]) -> list[Any]:
+    """What ``sorted`` makes of them, in steps."""
+    runs = [sorted(rows[i : i + RUN]) for i in range(0, len(rows), RUN)]
+    while len(runs) > 1:
+        runs = [sorted(itertools.chain(*runs[i : i + 2])) for i in range(0, len(runs), 2)]
+    return runs[0] if runs else []
 
 
 def _by_vitals(entries: list[Entry], question: Question, vital: Callable[[Entry], Vital | None]) -> list[Entry]:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from plopi.viewer.entries import Entry, Reading, id_of, name_of, shown
+from plopi.viewer.heap import Heap
 from plopi.viewer.notebook import Notebook
 from plopi.viewer.processes import Processes
 from plopi.viewer.readers.bounds import Bounds
@@ -77,6 +78,7 @@ class Store:
         self._forgotten = 0
         """Changes up to this revision are not all known any more."""
         self._unread: set[str] = set()
+        self._heap = Heap()
         self._parts: set[str] = set()
         self._scanned_at = float("-inf")
         self._scan: asyncio.Task[None] | None = None
@@ -360,6 +362,7 @@ class Store:
             (self._parts.add if there and entry.is_part else self._parts.discard)(entry.id)
             unread = there and entry.summary is None and not entry.is_broken
             (self._unread.add if unread else self._unread.discard)(entry.id)
+            self._heap.keeps(2 * len(self._entries) - len(self._unread))  # files and summaries
             while len(self._changes) > MOST_CHANGES:
                 self._forgotten = self._changes.popitem(last=False)[1]
         self.on_change()

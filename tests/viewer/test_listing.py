@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 
 from plopi.errors import UsageError
 from plopi.model import About
+from plopi.viewer import listing as listing_module
 from plopi.viewer.entries import Entry, id_of, name_of, stem_of
-from plopi.viewer.listing import Listing, News, Question, row
+from plopi.viewer.listing import Listing, News, Page, Question, row
 from plopi.viewer.processes import Processes, Vital
 from plopi.viewer.readers.results import Key, Summary, Unreadable
 from plopi.viewer.watch import Found, Watcher
@@ -43,9 +46,15 @@ def listing_of(entries: list[Entry]) -> Listing:
     return listing
 
 
+def page_of(listing: Listing, question: Question, vital: Callable[[Entry], Vital | None] = lambda _: None) -> Page:
+    listing.make(question, NOW)
+    page = listing.page(question, vital)
+    assert page is not None
+    return page
+
+
 def names(entries: list[Entry], **arguments: str) -> list[str]:
-    page = listing_of(entries).page(Question.parse(arguments), NOW, lambda _: None)
-    return [entry.name for entry in page.entries]
+    return [entry.name for entry in page_of(listing_of(entries), Question.parse(arguments)).entries]
 
 
 def test_newest_first_by_start_or_else_by_age() -> None:
@@ -80,14 +89,14 @@ def test_pages_and_a_page_past_the_end_is_the_last() -> None:
     question = {"sort": "name", "per": "3"}
     assert names(entries, **question, page="2") == ["03", "04", "05"]
     assert names(entries, **question, page="99") == ["06"]
-    page = listing_of(entries).page(Question.parse({**question, "page": "99"}), NOW, lambda _: None)
+    page = page_of(listing_of(entries), Question.parse({**question, "page": "99"}))
     assert (page.page, page.pages, page.matching) == (3, 3, 7)
 
 
 def test_sorting_by_memory_asks_for_it() -> None:
     entries = [entry("a", pid=1), entry("b", pid=2), entry("c")]
     vitals = {"a": Vital(True, 1.0, 10), "b": Vital(True, 2.0, 20), "c": None}
-    page = listing_of(entries).page(Question.parse({"sort": "rss"}), NOW, lambda entry: vitals[entry.name])
+    page = page_of(listing_of(entries), Question.parse({"sort": "rss"}), lambda entry: vitals[entry.name])
     assert [entry.name for entry in page.entries] == ["b", "a", "c"]
 
 
@@ -232,8 +241,7 @@ def test_a_listing_kept_up_is_one_made_anew(steps: list[Any], sort: str, descend
         for question in questions:
             for page in (1, 2, 3):
                 asked = replace(question, page=page)
-                fresh = listing_of(list(present.values())).page(asked, NOW, lambda _: None)
-                assert kept.page(asked, NOW, lambda _: None) == fresh
+                assert page_of(kept, asked) == page_of(listing_of(list(present.values())), asked)
 
 
 def test_what_another_request_has_brought_is_not_taken_in_again() -> None:
@@ -253,3 +261,33 @@ def test_what_another_request_has_brought_is_not_taken_in_again() -> None:
     assert listing.revision == 4
     listing.update(News(-1, 2, None, list, get), NOW)
     assert listing.revision == 4, "old news do not undo newer ones"
+
+
+@pytest.mark.parametrize("all_new", [False, True])
+def test_an_order_in_the_making_holds_up_nobody_and_misses_nothing(all_new: bool) -> None:
+    """While one request waits for a new order, others see known ones, and what changes meanwhile is in it at once."""
+    listing, known, wanted = listing_of([entry("a"), entry("b", host="x")]), Question(), Question(words=("x",), sort="name")
+    page_of(listing, known)
+    later = [entry("a", host="x"), entry("c", host="x")]
+    fill, made = listing_module._Order.fill, []
+
+    def filled(order: Any, entries: Any, texts: Any, now_ns: int) -> None:
+        made.append(order)
+        fill(order, entries, texts, now_ns)
+        if len(made) > 1:
+            return
+        assert listing.page(wanted, lambda _: None) is None
+        seen = listing.page(known, lambda _: None)
+        assert seen and seen.matching == 2
+        listing.update(news_of(later, 1, 2, None if all_new else [id_of(name) for name in "abc"]), NOW)
+
+    with mock.patch.object(listing_module._Order, "fill", filled):
+        page = page_of(listing, wanted)
+    assert [each.name for each in page.entries] == ["c", "a"]
+    assert len(made) == (2 if all_new else 1)
+
+
+@given(st.lists(st.tuples(st.integers(), st.text())))
+def test_rows_sorted_in_runs_are_sorted(rows: list[tuple[int, str]]) -> None:
+    with mock.patch.object(listing_module, "RUN", 3):
+        assert listing_module._sorted(rows) == sorted(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from plopi.viewer import payloads
 from plopi.viewer.analysis import Index
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.entries import Entry, shown
-from plopi.viewer.handlers.base import PATIENCE, Base, etag_of
+from plopi.viewer.handlers.base import PATIENCE, Base, etag_of, to_json
 from plopi.viewer.listing import News, Question, detail, row
 from plopi.viewer.payloads.flame import Asked
 from plopi.viewer.payloads.timeline import buckets
@@ -48,11 +49,13 @@ class Profiles(Api):
         news = News(since, revision, store.changed_since(since), store.ids, store.get)
         looked_at: list[Entry] = []
 
-        def make() -> Mapping[str, Any]:
+        def make() -> bytes | None:
             listing.update(news, now_ns)
-            page = listing.page(question, now_ns, self.vital)
+            page = listing.page(question, self.vital)
+            if page is None:
+                return None
             looked_at.extend(page.entries)
-            return {
+            content = {
                 "v": 1,
                 "datadir": shown(str(store.directory)),
                 "problem": problem,
@@ -64,8 +67,12 @@ class Profiles(Api):
                 "pages": page.pages,
                 "profiles": [row(entry, now_ns, self.vital(entry)) for entry in page.entries],
             }
+            return to_json(content)
 
-        await self.answer(make)
+        loop = asyncio.get_running_loop()
+        while (body := await loop.run_in_executor(self.services.threads, make)) is None:
+            await loop.run_in_executor(self.services.orders, listing.make, question, now_ns)
+        self.send_json(body)
         store.prefer(looked_at)
 
     head = get

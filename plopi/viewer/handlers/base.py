@@ -44,6 +44,8 @@ class Services:
     failures: RateLimit = field(default_factory=RateLimit)
     subjects: Subjects = field(default_factory=Subjects)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "plopi view"))
+    orders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plopi order"))
+    """For new orders of the index, one after the other, so that known ones are answered meanwhile."""
 
     @property
     def cookie_name(self) -> str:
