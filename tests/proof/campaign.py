@@ -78,6 +78,24 @@ def foreign(_seed: int, _folder: Path) -> Outcome:
     return suites.run(tuple(cpython), suites.suite("tornado.test"))
 
 
+def siege(_seed: int, folder: Path) -> Outcome:
+    from tests.proof import siege
+
+    return siege.run(30, folder)
+
+
+def chaos(seed: int, folder: Path) -> Outcome:
+    from tests.proof import chaos
+
+    return chaos.run(seed, 120, 8, folder)
+
+
+def load(_seed: int, _folder: Path) -> Outcome:
+    from tests.proof import load
+
+    return load.judged(load.Load())
+
+
 AREAS: dict[str, Round] = {
     "fuzz": fuzz,
     "guided": guided,
@@ -87,6 +105,9 @@ AREAS: dict[str, Round] = {
     "toggling": toggling,
     "signals": signals,
     "foreign": foreign,
+    "siege": siege,
+    "chaos": chaos,
+    "load": load,
 }
 
 
@@ -98,7 +119,7 @@ def campaign(name: str, seconds: float, first: int) -> tuple[Outcome, int]:
             outcome += AREAS[name](first + rounds, Path(folder))
         rounds += 1
         print(f"{name}: {rounds} rounds, {outcome.counts.total():,} cases, {len(outcome.findings)} findings", flush=True)
-    for finding in outcome.findings:
+    for finding in (*outcome.figures, *outcome.findings):
         print(f"    {finding}", flush=True)
     return outcome, rounds
 
@@ -115,7 +136,8 @@ def line_of(name: str, outcome: Outcome, rounds: int, seconds: float, first: int
     findings = "<br>".join(finding.replace("|", "\\|")[:200] for finding in outcome.findings[:5]) or "none"
     date = time.strftime("%Y-%m-%d")
     span = f"{seconds / 60:.0f} min, seeds {first} to {first + rounds - 1}"
-    return f"| {date} | {name} | {span} | {machine} | {counts} | {findings} |\n"
+    figures = "".join(f"; {figure}" for figure in outcome.figures[-3:])
+    return f"| {date} | {name} | {span} | {machine} | {counts}{figures} | {findings} |\n"
 
 
 def main() -> int:

@@ -28,11 +28,13 @@ from tornado.websocket import websocket_connect
 from plopi import formats
 from plopi.model import CPU, SAMPLES, ProfileBuilder
 from tests.proof import ROOT
+from tests.proof.outcome import Outcome
 
 REWRITTEN = 20
 """Files that are rewritten in turn."""
 TRUTHS = (3, 500)
 """How many samples a rewritten file holds, before and after."""
+MOST_BYTES = 300 << 20
 ASK_SECONDS = 5.0
 """A client reads a page of the list so often, on average."""
 
@@ -232,6 +234,15 @@ def report(load: Load, seen: Seen) -> str:
         f"{load.rewrites} rewrites/s: {len(seen.latency)} lists, {milliseconds}; statuses {dict(seen.status)}; {seen.news} news; "
         f"{seen.dropped} dropped; {seen.rss / 2**20:.0f} MiB; wrong: {seen.wrong[:3] or 'nothing'}"
     )
+
+
+def judged(load: Load) -> Outcome:
+    seen = asyncio.run(run(load))
+    findings = [f"wrong: {each}" for each in dict.fromkeys(seen.wrong)]
+    findings += [f"{count} answers were {status}" for status, count in seen.status.items() if status != 200]
+    if seen.rss >= MOST_BYTES:
+        findings.append(f"{seen.rss >> 20} MiB")
+    return Outcome(Counter({"pages of the list": len(seen.latency), "news": seen.news}), tuple(findings), (report(load, seen),))
 
 
 def main() -> None:

@@ -13,9 +13,11 @@ class Outcome:
     """How often what was tried, by what it was."""
     findings: tuple[str, ...] = ()
     """One sentence for each fault, with what is needed to see it again."""
+    figures: tuple[str, ...] = ()
+    """What was measured besides; no judgement depends on it."""
 
     def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(self.counts + other.counts, self.findings + other.findings)
+        return Outcome(self.counts + other.counts, self.findings + other.findings, self.figures + other.figures)
 
 
 def together(outcomes: Iterable[Outcome]) -> Outcome:

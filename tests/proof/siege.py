@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.proof.evil import Evil, bad_notes, content, kinds, names, rubbish, times, wrapped
 from tests.proof.evil_contents import GOOD, PPROF, all_contents, rows, written
+from tests.proof.outcome import Outcome
 from tests.proof.outside import Json, Outside, eventually, viewer, without_privileges
 
 TRUTHS = (3, 500)
@@ -156,26 +157,32 @@ def answered(running: Outside) -> dict[str, Json]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    seconds = parser.parse_args().seconds
-    with tempfile.TemporaryDirectory() as name, siege(Path(name)) as under:
-        began, pid = time.monotonic(), under.viewer.process.pid
+def run(seconds: float, folder: Path) -> Outcome:
+    """The evil files are looked at again and again for so long, after all were answered."""
+    with siege(folder) as under:
+        began = time.monotonic()
         answered(under.viewer)
         read_in = time.monotonic() - began
         while time.monotonic() - began < seconds:
             for row in under.viewer.rows():
                 under.viewer.view(row["id"])
-        shares = (0.5, 0.95, 0.99, 1.0)
-        latency = ", ".join(f"p{share * 100:g} {under.besides.percentile(share) * 1000:.0f} ms" for share in shares)
-        broken = sum(row["status"] == "broken" for row in under.viewer.rows())
-        print(
-            f"{len(under.made)} evil files, all answered within {read_in:.1f} s, {broken} of them broken; meanwhile "
-            f"{len(under.besides.latency)} plain requests: {latency}; statuses {dict(under.besides.status)}; "
-            f"wrong: {under.besides.wrong[:3] or 'nothing'}; viewer {pid} alive: {under.viewer.process.is_running()}, "
-            f"{len(under.viewer.workers())} workers, {under.viewer.process.memory_info().rss / 2**20:.0f} MiB"
-        )
+        besides, broken = under.besides, [row for row in under.viewer.rows() if row["status"] == "broken"]
+        findings = [f"a row was wrong: {wrong}" for wrong in besides.wrong]
+        findings += [f"{count} answers were {status}" for status, count in besides.status.items() if status != 200]
+        findings += [f"{row['file']} is broken for no reason" for row in broken if not row["reason"]]
+        findings += [f"the viewer said {line}" for line in under.viewer.complaints.read_text().splitlines()[1:]]
+        shares = ", ".join(f"p{share * 100:g} {besides.percentile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
+        size = f"{under.viewer.process.memory_info().rss >> 20} MiB"
+        counts = Counter({"evil files": len(under.made), "broken": len(broken), "plain requests": len(besides.latency)})
+        return Outcome(counts, tuple(findings), (f"answered within {read_in:.1f} s; plain requests {shares}; {size}",))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as name:
+        print(run(seconds, Path(name)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.proof.load import Load, report, run
+from tests.proof.load import MOST_BYTES, Load, report, run
 
 
 def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written() -> None:
@@ -14,5 +14,5 @@ def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written() -> Non
     assert set(seen.status) == {200}, told
     assert (seen.wrong, seen.dropped) == ([], 0), told
     assert seen.news > load.sockets, told
-    assert seen.rss < 300 * 2**20, told
+    assert seen.rss < MOST_BYTES, told
     assert len(seen.latency) > 20, told
