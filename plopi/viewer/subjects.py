@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from plopi.viewer.store import Store
 
 KEPT_BYTES = 256 * 2**20
 MOST_KEPT = 64
+LONGEST_REST = 2.0
+"""Seconds for which what grows may be shown as it was, at most."""
 PLAIN = Lens()
 
 
@@ -91,21 +94,35 @@ class _Derived:
     revision: str = ""
     index: Index | None = None
     size: int = 0
+    seen: tuple[Subject, ...] = ()
+    """What it was made of; until ``rests`` it may stand for newer ones."""
+    rests: float = 0.0
 
 
 class Subjects:
     """Indexes of what was derived from profiles, the newest of each subject and lens, least recently used first out."""
 
-    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, most_bytes: int = KEPT_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most_bytes, self._clock = most_bytes, clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, _Derived] = OrderedDict()
+
+    def steady(self, lens: Lens, against: view.Against | None, *seen: Subject) -> tuple[Subject, ...]:
+        """What to look at: ``seen`` (a subject, and its base in a diff), or the same as it was a moment ago where that was dear.
+
+        A page asks several questions at each piece of news, and more than one page may look. Were each answered as of its own
+        moment, all would be worked out anew for each; so what took long stands for as long again.
+        """
+        key = (seen[0].ids, lens) if against is None else (seen[0].ids, lens, against)
+        with self._lock:
+            place = self._kept.get(key)
+            return place.seen if place is not None and self._clock() < place.rests else seen
 
     def index(self, subject: Subject, lens: Lens = PLAIN) -> Index:
         """The index of a subject seen through a lens. Raises UsageError or Unanswerable where that cannot be."""
         if lens == PLAIN and len(subject.ids) == 1:
             return index_of(subject.parsed[0])
-        return self._keep((subject.ids, lens), subject.revision, lambda before: self._derive(subject, lens, before))
+        return self._keep((subject.ids, lens), (subject,), lambda before: self._derive(subject, lens, before))
 
     def compare(self, subject: Subject, lens: Lens, base: Subject, against: view.Against) -> Index:
         """A subject beside a base. Raises Unanswerable where they cannot be compared."""
@@ -116,15 +133,19 @@ class Subjects:
             found.base_id, found.base_name, found.base_revision = "+".join(base.ids), base.name, base.revision
             return found
 
-        return self._keep((subject.ids, lens, against), f"{subject.revision} {base.revision}", make)
+        return self._keep((subject.ids, lens, against), (subject, base), make)
 
-    def _keep(self, key: Hashable, revision: str, make: Callable[[Index | None], Index]) -> Index:
+    def _keep(self, key: Hashable, seen: tuple[Subject, ...], make: Callable[[Index | None], Index]) -> Index:
         """What is kept under ``key``, made anew (it gets what was there before) where it is of another revision."""
-        place = self._place(key)
+        place, revision = self._place(key), " ".join(each.revision for each in seen)
         with place.lock:
             if place.index is None or place.revision != revision:
+                began = self._clock()
                 place.index, place.revision = make(place.index), revision
                 place.size = size_of(place.index.profile)
+                ended = self._clock()
+                with self._lock:
+                    place.seen, place.rests = seen, ended + min(ended - began, LONGEST_REST)
             found = place.index
         self._trim(place)
         return found

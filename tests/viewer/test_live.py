@@ -98,6 +98,29 @@ def test_a_profile_that_is_watched_is_followed_as_it_grows_ends_and_goes(running
     run(scene)
 
 
+def test_several_are_watched_as_one(running: Running) -> None:
+    """As the page of a merge does, or that of a comparison."""
+    about = About(host="elsewhere", pid=1)
+    part = put(running.datadir / "a.pb.part", pprof("a", about=about), age=5)
+    put(running.datadir / "b.pb.gz", pprof("b"))
+    both = "+".join(sorted(running.client.settled(name)["id"] for name in ("a.pb.part", "b.pb.gz")))
+
+    async def scene() -> None:
+        async with opened(running.client) as connection:
+            await connection.write_message(json.dumps({"watch": both}))
+            first = await said(connection, lambda message: message.get("profile") == both)
+            assert first["status"] == "growing"
+            put(running.datadir / "c.pb.gz", pprof("c"))
+            put(part, pprof("a", "b", about=about), age=4)
+            second = await said(connection, lambda message: message.get("revision") not in (None, first["revision"]))
+            merged = await asyncio.to_thread(running.client.view, both)
+            assert (merged.json["revision"], merged.json["total"]) == (second["revision"], 30_000_000)
+            part.unlink()
+            assert (await said(connection, lambda message: message.get("status") == "gone"))["revision"] is None
+
+    run(scene)
+
+
 def test_nobody_is_told_of_profiles_they_do_not_watch(running: Running) -> None:
     async def scene() -> None:
         async with opened(running.client) as connection:
@@ -138,7 +161,7 @@ def test_a_websocket_without_an_origin_needs_the_token(tmp_path: Path) -> None:
         run(lambda: scene(running.client, "Bearer wrong", 401))
 
 
-@pytest.mark.parametrize("message", ["", "x", "[]", "null", '{"watch": 1}', '{"watch": "' + "x" * 100 + '"}', "[" * 3000])
+@pytest.mark.parametrize("message", ["", "x", "[]", "null", '{"watch": 1}', '{"watch": "' + "x" * 3000 + '"}', "[" * 3000])
 def test_nonsense_ends_the_connection_and_nothing_else(running: Running, message: str) -> None:
     async def scene() -> None:
         async with opened(running.client) as connection:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from drawing import calls_from
+from drawing import calls_from, profile_from
 from serving import Client, pprof, put, viewer
 
 from plopi import formats
-from plopi.model import About
+from plopi.model import CPU, About, Profile
+from plopi.viewer import subjects
+from plopi.viewer.analysis.lenses import Lens
+from plopi.viewer.analysis.lenses.merge import merge
+from plopi.viewer.readers.results import Parsed, Summary
+from plopi.viewer.subjects import PLAIN, Subject, Subjects
+from plopi.viewer.watch import Key
 
 
 def pstats() -> bytes:
@@ -121,3 +128,40 @@ def test_what_cannot_be_shown_is_said_with_the_remedy(client: Client, subject: s
         view = view.replace(f"base={name}", f"base={ids(client, files[name])}")
     answer = client.view(ids(client, *(files[name] for name in subject.split())), view)
     assert (answer.status, words in answer.message) == (status, True), answer.message
+
+
+class _Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_dear_to_work_out_stands_for_as_long_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All questions of one refresh are answered of one moment, and the next one is of the newest."""
+    clock = _Clock()
+    found = Subjects(clock=clock)
+
+    def moment(size: int) -> Subject:
+        profile, said = profile_from("main 1\n  work 2", (CPU,)), Summary("folded", "stacks", (), 2, 2, (), About())
+        parsed = [Parsed(Key(1, inode, size, 0), said, profile, 100) for inode in (1, 2)]
+        return Subject(("0" * 16, "1" * 16), ("one", "two"), tuple(parsed))
+
+    def slowly(*given: Any) -> Profile:
+        clock.now += 0.4
+        return merge(*given)
+
+    monkeypatch.setattr(subjects, "merge", slowly)
+    before, after, last = moment(1), moment(2), moment(3)
+    assert found.steady(PLAIN, None, before) == (before,)
+    kept = found.index(before)
+    clock.now += 0.3
+    (stands,) = found.steady(PLAIN, None, after)
+    assert stands is before and found.index(stands) is kept
+    assert found.steady(Lens(hide=("work",)), None, after) == (after,)
+    clock.now += 0.2
+    assert found.steady(PLAIN, None, last) == (last,)
+    assert found.index(last) is not kept
+    monkeypatch.setattr(subjects, "LONGEST_REST", 0.0)
+    found.index(after)
+    assert found.steady(PLAIN, None, last) == (last,)

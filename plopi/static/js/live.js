@@ -7,6 +7,7 @@ const RETRY_MS = [1000, 2000, 5000, 10000, 30000];
 
 export class Live {
   /**
+   * @param watch a profile's id, several joined by +, or null
    * @param onNews called with {index} or {profile, revision, status}, or {poll: true} when polling
    * @param onLink called with true (websocket open) or false (polling)
    */
@@ -19,6 +20,13 @@ export class Live {
     this.closed = false;
     this.poller = null;
     if (!offline) this.#connect();
+  }
+
+  /** Another profile, or several, from now on. */
+  follow(watch) {
+    if (watch === this.watch) return;
+    this.watch = watch;
+    if (this.socket?.readyState === 1) this.socket.send(JSON.stringify({ watch }));
   }
 
   close() {

@@ -14,6 +14,7 @@ from plopi.viewer.entries import revision_of
 from plopi.viewer.handlers.base import Base, Services, log, to_json
 from plopi.viewer.security import Refused
 from plopi.viewer.store import Store
+from plopi.viewer.view import MOST_MEMBERS
 
 MOST_CLIENTS = 200
 LOOK_SECONDS = 0.05
@@ -23,6 +24,8 @@ INDEX_SECONDS = 0.25
 """A page is told of changes of the index at most this often."""
 CHUNK = 20
 MAX_MESSAGE = 4096
+LONGEST_WATCH = 2 * MOST_MEMBERS * 17
+"""Both sides of a diff."""
 
 
 class Hub:
@@ -52,14 +55,19 @@ class Hub:
         for client in list(self._clients):
             client.close(1001, "the viewer is shutting down")
 
-    def state(self, profile_id: str) -> dict[str, Any]:
-        entry = self._store.get(profile_id)
-        status = entry.status(self._store.now_ns()) if entry else "gone"
-        return {"v": 1, "profile": profile_id, "revision": revision_of(entry.found.key) if entry else None, "status": status}
+    def state(self, watch: str) -> dict[str, Any]:
+        """Of one profile, or of several as one."""
+        entries, now_ns = [self._store.get(each) for each in watch.split("+")], self._store.now_ns()
+        there = [entry for entry in entries if entry is not None]
+        if len(there) < len(entries):
+            return {"v": 1, "profile": watch, "revision": None, "status": "gone"}
+        statuses = {entry.status(now_ns) for entry in there}
+        status = statuses.pop() if len(there) == 1 else "growing" if "growing" in statuses else "finished"
+        return {"v": 1, "profile": watch, "revision": "+".join(revision_of(entry.found.key) for entry in there), "status": status}
 
     def _watched(self) -> list[str]:
         """Recordings that open pages follow and that still grow."""
-        ids = {client.watching for client in self._clients if client.watching is not None}
+        ids = {each for client in self._clients if client.watching is not None for each in client.watching.split("+")}
         now_ns, found = self._store.now_ns(), []
         for each in sorted(ids):
             entry = self._store.get(each)
@@ -87,7 +95,7 @@ class Hub:
 
 
 class Live(Base, websocket.WebSocketHandler):
-    """One open page. It may send ``{"watch": ID or null}``."""
+    """One open page. It may send ``{"watch": ID or several joined by + or null}``."""
 
     def initialize(self, services: Services, hub: Hub) -> None:  # type: ignore[override]
         super().initialize(services)
@@ -119,7 +127,7 @@ class Live(Base, websocket.WebSocketHandler):
         except (ValueError, TypeError, KeyError, RecursionError):
             self.close(1008, 'send {"watch": ID}')
             return
-        if not (watch is None or (isinstance(watch, str) and len(watch) <= 64)):
+        if not (watch is None or (isinstance(watch, str) and len(watch) <= LONGEST_WATCH)):
             self.close(1008, 'send {"watch": ID}')
             return
         self.watching, self._told = watch, None

@@ -1,12 +1,18 @@
 /**
  * Asking for a picture and showing it, one question at a time. News that comes meanwhile, or while nobody looks, is kept until the
- * answer is there: asking at every piece could go on for ever.
+ * answer is there: asking at every piece could go on for ever. What takes long is asked for less often: news wait for as long as the
+ * last answer took, so that a page that follows something dear leaves half of the time to whatever else is asked.
  */
+const LEAST_REST_MS = 200;
+const LONGEST_REST_MS = 5000;
+
 export class Loading {
   /** @param work (how, signal) => Promise: asks and shows; @param trouble (error) => Promise: says why not */
-  constructor(work, trouble) {
-    Object.assign(this, { work, trouble });
+  constructor(work, trouble, clock = () => performance.now()) {
+    Object.assign(this, { work, trouble, clock });
     this.asking = null;
+    this.resting = null;
+    this.again = 0;
     this.behind = false;
     this.paused = false;
   }
@@ -15,6 +21,7 @@ export class Loading {
   async start(how) {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
+    const began = this.clock();
     try {
       await this.work(how, asking.signal);
     } catch (error) {
@@ -22,9 +29,15 @@ export class Loading {
     } finally {
       if (this.asking === asking) {
         this.asking = null;
-        this.catchUp();
+        this.#rest(Math.max(this.again, how.fresh ? 0 : Math.max(LEAST_REST_MS, this.clock() - began)));
       }
     }
+  }
+
+  /** Whether the answer that came is older than the news: then it is asked for again, each time later. */
+  late(is) {
+    this.again = is ? Math.min(LONGEST_REST_MS, 2 * this.again || LEAST_REST_MS) : 0;
+    this.behind ||= is;
   }
 
   /** Something changed on the server. */
@@ -34,8 +47,15 @@ export class Loading {
   }
 
   catchUp() {
-    if (!this.behind || this.paused || this.asking || document.hidden) return;
+    if (!this.behind || this.paused || this.asking || this.resting || document.hidden) return;
     this.behind = false;
     this.start({ fresh: false, animate: true });
+  }
+  #rest(ms) {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.resting = null;
+      this.catchUp();
+    }, Math.min(ms, LONGEST_REST_MS));
   }
 }

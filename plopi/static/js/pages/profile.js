@@ -27,6 +27,8 @@ const host = offline ? savedHost(offline) : window;
 const RESIZE_MS = 180;
 const GONE = "This profile's file is gone: the picture shows what was last read of it.";
 const $ = (id) => document.getElementById(id);
+/** The ids of a subject as the server has them, in order. */
+const members = (subject) => subject.split(/[+ ]/).filter(Boolean).sort();
 const viewAt = (path) => VIEWS.find((view) => view.NAME === placeOf(path)?.view) ?? VIEWS[0];
 
 class ProfilePage {
@@ -71,7 +73,7 @@ class ProfilePage {
     this.strips = STRIPS.map((strip) => strip.mount(this.#context($("strips").appendChild(h("div")), null)));
     await this.reload({ fresh: true });
     this.observer.observe($("view"));
-    new Live({ watch: this.subject.includes("+") ? null : this.subject, onNews: (news) => this.#news(news) });
+    this.live = new Live({ watch: this.#watched(), onNews: (news) => this.#news(news) });
   }
 
   get state() {
@@ -207,6 +209,7 @@ class ProfilePage {
       if ($("view").clientHeight !== room) payload = this.payload = await view.ask(signal);
     }
     if (signal.aborted) return;
+    this.loading.late(Boolean(this.told && !this.#shows(this.told)));
     if (payload.total) {
       await view.show(payload, { fresh, animate });
       if (!signal.aborted) hideMessage($("message"));
@@ -253,6 +256,8 @@ class ProfilePage {
 
   #changed(changed, moved) {
     if (moved) this.#mount();
+    this.live?.follow(this.#watched());
+    if (this.told?.profile !== this.live?.watch) this.told = null;
     const asks = !moved && this.view.changed(changed);
     if (moved || Object.keys(SELECTING).some((name) => changed.has(name))) this.reload({ fresh: true, animate: true });
     else if (asks) this.reload({ fresh: true, animate: true, ...asks });
@@ -264,15 +269,30 @@ class ProfilePage {
     this.resizing = setTimeout(() => this.payload && this.view.resize(), RESIZE_MS);
   }
 
+  /** All profiles that have a part in what is shown: the members of a merge, those of the other side of a comparison. */
+  #watched() {
+    return [...new Set([...members(this.subject), ...members(this.state.base)])].join("+");
+  }
+
+  /** Whether the present picture is of these revisions. */
+  #shows({ profile, revision }) {
+    const { payload, subject, state } = this;
+    if (!payload || !revision) return false;
+    const shown = new Map();
+    const note = (ids, revisions) => ids.forEach((id, i) => shown.set(id, revisions.split("+")[i]));
+    note(members(subject), payload.revision);
+    if (state.base && payload.base) note(members(state.base), payload.base.revision);
+    return profile.split("+").every((id, i) => shown.get(id) === revision.split("+")[i]);
+  }
+
   #news(news) {
-    const merged = this.subject.includes("+");
     if (!this.payload && this.stuck) this.reload({ fresh: true });
-    else if (merged) this.loading.news();
     else if (news.poll) {
       if (this.profile?.status === "growing" || !this.payload) this.loading.news();
-    } else if (news.profile === this.subject) {
-      const known = news.revision === this.payload?.revision && news.status === this.profile?.status;
-      if (!known) this.loading.news();
+    } else if (news.profile === this.live.watch) {
+      const status = this.told?.status ?? this.profile?.status;
+      this.told = news;
+      if (!this.#shows(news) || news.status !== status) this.loading.news();
     }
   }
 
