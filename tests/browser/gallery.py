@@ -178,6 +178,47 @@ def pick(*names: str) -> Callable[[Any], None]:
     return act
 
 
+def offline(view: str, ready: str) -> Callable[[Any], None]:
+    """Saves the view as one file and opens that from the disk."""
+
+    def act(page: Any) -> None:
+        profile = page.url.split("/")[-2]
+        answer = page.request.get(page.url.split("/p/")[0] + f"/api/profiles/{profile}/share?view={view}")
+        with tempfile.NamedTemporaryFile("wb", suffix=".html") as file:
+            file.write(answer.body())
+            file.flush()
+            page.goto(f"file://{file.name}")
+            page.wait_for_selector(ready)
+
+    return act
+
+
+def nothing_there(page: Any) -> None:
+    """The list of an empty directory."""
+    nothing = {
+        "v": 1,
+        "datadir": "profiles",
+        "problem": None,
+        "unread": 0,
+        "revision": 1,
+        "total": 0,
+        "shown": 0,
+        "page": 1,
+        "pages": 0,
+    }
+    page.route("**/api/profiles?*", lambda route: route.fulfill(json={**nothing, "profiles": []}))
+    page.reload()
+    page.wait_for_selector(".empty")
+
+
+def unread(page: Any) -> None:
+    """As it looks while a large profile is read."""
+    pending = {"v": 1, "error": {"message": "reading"}, "pending": {"stage": "parsing", "done": 3, "size": 10}}
+    page.route("**/graph?*", lambda route: route.fulfill(status=503, json=pending))
+    page.reload()
+    page.wait_for_selector("#message progress")
+
+
 def heaviest(page: Any, name: str) -> None:
     """Goes to the page of a function by its name."""
     page.wait_for_selector(ROWS)
@@ -193,6 +234,7 @@ SCENES = [
     Scene("index", "", "", "table.profiles"),
     Scene("index-picked", "", "", "table.profiles", pick("service-monday", "service-tuesday")),
     Scene("index-help", "", "", "table.profiles", press("?")),
+    Scene("index-empty", "", "", "table.profiles", nothing_there),
     Scene("index-none", "", "?q=nothing-like-that", ".empty"),
     Scene("graph-busy", "busy-server"),
     Scene("graph-busy-force", "busy-server", "graph?layout=force"),
@@ -214,6 +256,9 @@ SCENES = [
     Scene("graph-notes", "busy-server", act=press("n")),
     Scene("graph-share", "busy-server", act=press("s")),
     Scene("graph-menu", "busy-server", act=lambda page: page.locator("#graph .node").nth(3).click(button="right")),
+    Scene("graph-offline", "busy-server", act=offline("graph", "#graph[data-ready]")),
+    Scene("graph-loading", "busy-server", act=unread),
+    Scene("flame-offline", "busy-server", "flame", FLAME, offline("flame", FLAME)),
     Scene("flame-busy", "busy-server", "flame", FLAME),
     Scene("flame-inverted", "busy-server", "flame?inverted=1", FLAME),
     Scene("flame-found", "busy-server", "flame?q=json", FLAME),

@@ -1,9 +1,10 @@
 """Makes the pictures in docs/images:  PYTHONPATH=. python tests/browser/screenshots.py DATADIR [PROFILE...]
 
 DATADIR, which must not exist yet and goes again, and the host's name can be seen in them: ``unshare -u`` lets one choose.
+``pngquant``, where it is installed, makes them a third as large.
 
-The graph is that of the demo's busy server. In the list stand the PROFILEs given, a file that cannot be read, and the demo's
-example program, which is being profiled meanwhile.
+Graph, flame graph, function and table are those of the demo's busy server. In the list stand the PROFILEs given, a file that
+cannot be read, and the demo's example program, which is being profiled meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ from playwright.sync_api import sync_playwright
 
 IMAGES = ROOT / "docs/images"
 BUSY_SERVER = PROFILES / "busy-server.pb.gz"
+VIEWS = (
+    ("flame", "flame", "#flame[data-ready]"),
+    ("function", "function?select=FUNCTION", ".around-graph[data-ready]"),
+    ("table", "table", ".table-scroller .body .row .name"),
+)
+FUNCTION = "sales_report"
 
 
 def shoot(browser: Any, viewer: Viewer) -> None:
@@ -44,6 +51,18 @@ def shoot(browser: Any, viewer: Viewer) -> None:
             graph.mouse.move(640, 795)
         graph.wait_for_timeout(300)
         graph.screenshot(path=IMAGES / f"graph-{theme}.png")
+    for name, query, ready in VIEWS:
+        rows = index.request.get(f"{viewer.url}api/profiles/{profile}/table?q={FUNCTION}").json()["rows"]
+        view = page("light", f"p/{profile}/{query}".replace("FUNCTION", str(rows[0]["id"])))
+        view.wait_for_selector(ready)
+        view.mouse.move(640, 3)
+        view.wait_for_timeout(500)
+        view.screenshot(path=IMAGES / f"{name}.png")
+
+
+def compress() -> None:
+    if shutil.which("pngquant"):
+        subprocess.run(["pngquant", "--ext", ".png", "--force", "--strip", "128", *IMAGES.glob("*.png")], check=True)
 
 
 def main(files: list[str]) -> int:
@@ -71,6 +90,7 @@ def main(files: list[str]) -> int:
             running.kill()
             running.wait()
             shutil.rmtree(profiles)
+    compress()
     print(f"wrote {', '.join(sorted(image.name for image in IMAGES.iterdir()))} to {IMAGES}")
     return 0
 

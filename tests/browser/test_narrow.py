@@ -55,3 +55,9 @@ def test_an_address_that_is_none_has_the_look_of_the_rest(viewer: Viewer, opened
 
     assert background("light") == "rgb(255, 255, 255)"
     assert background("dark") == "rgb(18, 23, 31)"
+
+
+def test_the_choices_of_the_graph_take_one_row_of_a_usual_window(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.graph(opened(), "busy-server"))
+    drawn(page)
+    assert page.locator("#controls").bounding_box()["height"] <= 45
