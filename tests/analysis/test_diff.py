@@ -87,6 +87,22 @@ def test_a_thread_is_compared_with_its_namesake() -> None:
         rows(alone, thread="1")
 
 
+def test_threads_of_one_name_are_compared_in_their_order() -> None:
+    after = profile_from("[thread pool 1]\nwork 6\n[thread pool 2]\nwork 4\n[thread pool 3]\nwork 1", (CPU,))
+    before = profile_from("[thread pool 9]\nwork 3\n[thread Main 8]\nmain 9\n[thread pool 7]\nwork 5", (CPU,))
+    about = compared(after, before, normalised=False)
+    assert rows(about, thread="0") == {"work": (6, 6, 3, 3)}
+    assert rows(about, thread="1") == {"work": (4, 4, 5, 5)}
+    with pytest.raises(Unanswerable, match="only 2 threads 'pool"):
+        rows(about, thread="2")
+    table = payloads.table(about, View.parse({"thread": "1"}, about.profile))
+    assert table["base"]["thread"] == {"place": 2, "of": 3, "base_of": 2}
+    back = compared(before, after)
+    assert payloads.table(back, View.parse({}, back.profile))["base"]["thread"] is None
+    alone = compared(profile_from("[thread Main 1]\nmain 4", (CPU,)), before)
+    assert payloads.table(alone, View.parse({"thread": "0"}, alone.profile))["base"]["thread"] is None
+
+
 def test_dumps_are_compared_exactly() -> None:
     after = calls_from("main 1/1 10 30\n  parse 1/1 20 20\nparse 1/1 20 20")
     before = calls_from("main 1/1 10 15\n  emit 1/1 5 5\nemit 1/1 5 5")

@@ -14,6 +14,7 @@ long call is seen many times) make it too narrow.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,15 +66,26 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Namesake:
+    """A thread whose name others have, too: ``place`` (from 1) among the ``of`` of the subject, compared with the one at the same
+    place among the ``base_of`` of the base."""
+
+    place: int
+    of: int
+    base_of: int
+
+
+@dataclass(frozen=True)
 class Sides:
     """The numbers of one selection on both sides, of one structure; ``base`` is scaled. ``both`` is their sum, by which is chosen
-    what to show. ``chance`` is None for dumps, which are exact."""
+    what to show. ``chance`` is None for dumps, which are exact, ``thread`` where none was chosen or no other has its name."""
 
     subject: Numbers
     base: Numbers
     both: Weighed
     scale: float
     chance: Chance | None
+    thread: Namesake | None = None
 
     @cached_property
     def noise(self) -> Noise | None:
@@ -110,8 +122,7 @@ class Comparison(Derived):
         super().__init__(ours, _chosen(_totals(subject), subject.profile, ours), _bounds(whole, [subject, base]))
         self.base_profile = theirs
         self._base_totals = _chosen(_totals(base), base.profile, ours)
-        self._base_threads = _threads_by_name(subject.profile, base.profile)
-        self._threads = len(subject.profile.threads)
+        self._names, self._base_names = _numbered_names(subject.profile), _numbered_names(base.profile)
         unnamed = int((column(base.profile.samples.thread) < 0).any())
         self._first_of_base = len(whole.profile.threads) - len(base.profile.threads) - unnamed
         self._normalised = normalised
@@ -148,19 +159,26 @@ class Comparison(Derived):
         theirs = scaled(raw, scale)
         sizes = effective_size(left, selection.type), effective_size(right, selection.type)
         chance = Chance((ours.total, theirs.total), sizes, self._normalised)
-        return Sides(ours, theirs, _Both(ours, theirs, self), scale, chance)
+        return Sides(ours, theirs, _Both(ours, theirs, self), scale, chance, None if thread is None else self._namesake(thread))
 
     def _scale(self, ours: int, theirs: int) -> float:
         return ours / theirs if self._normalised and ours > 0 and theirs > 0 else 1.0
 
     def _matching_threads(self, thread: int) -> Ints:
-        if thread >= self._threads:
-            raise UsageError(f"thread={thread} is not a thread of the subject: give a number from 0 to {self._threads - 1}.")
-        before = np.flatnonzero(self._base_threads == thread)
-        if not len(before):
-            name = self.profile.thread_name(thread)
-            raise Unanswerable(f"The base has no thread {name!r} to compare with: compare all threads, or take another base.")
-        return before
+        """The base's thread of the same name, or of several the one at the same place."""
+        if thread >= len(self._names):
+            raise UsageError(f"thread={thread} is not a thread of the subject: give a number from 0 to {len(self._names) - 1}.")
+        name, place = self._names[thread]
+        if (name, place) not in self._base_names:
+            there = sum(other == name for other, _ in self._base_names)
+            has = f"only {there} threads" if there > 1 else "only one thread" if there else "no thread"
+            raise Unanswerable(f"The base has {has} {name!r} to compare with: compare all threads, or take another base.")
+        return np.array([self._base_names.index((name, place))], dtype=np.int64)
+
+    def _namesake(self, thread: int) -> Namesake | None:
+        name, place = self._names[thread]
+        of, base_of = (sum(other == name for other, _ in names) for names in (self._names, self._base_names))
+        return Namesake(place, of, base_of) if max(of, base_of) > 1 else None
 
 
 def scaled(numbers: Numbers, scale: float) -> Numbers:
@@ -242,12 +260,15 @@ def _of_threads(profile: Profile, threads: Ints) -> Profile:
     return with_samples(profile, np.flatnonzero(np.isin(column(samples.thread), threads)))
 
 
-def _threads_by_name(subject: Profile, base: Profile) -> Ints:
-    """By thread of the base: the subject's first of the same name, -1 where there is none."""
-    first: dict[str, int] = {}
-    for row in range(len(subject.threads)):
-        first.setdefault(subject.thread_name(row), row)
-    return np.array([first.get(base.thread_name(row), -1) for row in range(len(base.threads))], dtype=np.int64)
+def _numbered_names(profile: Profile) -> list[tuple[str, int]]:
+    """By thread: its name, and which of that name it is, from 1, in the order in which they were first seen."""
+    seen: Counter[str] = Counter()
+    found = []
+    for row in range(len(profile.threads)):
+        name = profile.thread_name(row)
+        seen[name] += 1
+        found.append((name, seen[name]))
+    return found
 
 
 def _totals(about: Index) -> Ints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from plopi.errors import PlopiError, UsageError
@@ -88,6 +88,7 @@ def base_head(about: Index, look: Look) -> Json:
             "total": base.total,
             "scale": look.sides.scale,
             "samples": base.samples,
+            "thread": None if look.sides.thread is None else asdict(look.sides.thread),
         }
     }
 

@@ -229,7 +229,7 @@ class ProfilePage {
     const kept = payload?.filters && payload.filters.of !== payload.filters.kept;
     this.filters.show(state, profile, {
       type: state.type || payload?.type.name || "",
-      baseName: payload?.base?.name,
+      base: payload?.base,
       kept: kept ? `${share(payload.filters.kept, payload.filters.of)} of all is left` : "",
       own: this.view.chips ?? [],
     });

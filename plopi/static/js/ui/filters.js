@@ -29,13 +29,13 @@ export class FilterBar {
   }
 
   /**
-   * @param type name of the sample type that is shown; baseName of the profile that is compared with
+   * @param type name of the sample type that is shown; base what the answer says of the profile that is compared with
    * @param kept what share is left, in words; own chips of the view: [{kind, value, remove(), edit(), hint}]
    */
-  show(state, profile, { type, baseName, kept, own }) {
+  show(state, profile, { type, base, kept, own }) {
     this.state = state;
     const types = profile.sample_types.map((one) => [one.name, one.name]);
-    const threads = profile.threads.map((thread) => [String(thread.id), thread.name || `thread ${thread.ident}`]);
+    const threads = threadNames(profile.threads);
     options(this.types, types, type);
     options(this.threads, [["", "all threads"], ...threads], state.thread);
     const stacks = profile.shape !== "calls";
@@ -44,7 +44,7 @@ export class FilterBar {
     this.threads.hidden = threads.length < 2;
     this.add.disabled = !stacks;
     this.add.setAttribute("title", stacks ? "Focus, ignore or hide functions (f)" : NO_STACKS);
-    keepingFocus(this.chips, () => replace(this.chips, this.#chips(baseName, kept, own), this.editing ? this.form : null));
+    keepingFocus(this.chips, () => replace(this.chips, this.#chips(base, kept, own), this.editing ? this.form : null));
   }
 
   /** Opens the form, empty or with a pattern that is to be changed. */
@@ -102,7 +102,7 @@ export class FilterBar {
     this.actions.set(changes);
   }
 
-  #chips(baseName, kept, own) {
+  #chips(base, kept, own) {
     const { state } = this;
     const without = (key, value) => ({ [key]: state[key].filter((one) => one !== value) });
     const chips = [
@@ -111,7 +111,7 @@ export class FilterBar {
       ),
       ...state.collapse.map((value) => chip("collapsed", value, () => this.actions.set(without("collapse", value)))),
       state.time ? chip("time", seconds(state.time), () => this.actions.set({ time: null })) : null,
-      state.base || state.base_time ? this.#baseChip(baseName) : null,
+      state.base || state.base_time ? this.#baseChip(base) : null,
       ...own.map(({ kind, value, remove, edit, hint }) => chip(kind, value, remove, edit, hint)),
     ].filter(Boolean);
     if (chips.length && kept) chips.push(h("span", { class: "kept" }, kept));
@@ -132,9 +132,9 @@ export class FilterBar {
     return chips;
   }
 
-  #baseChip(baseName) {
+  #baseChip(told) {
     const { base, base_time: time, scale } = this.state;
-    const words = [base ? baseName || base : "this profile", time ? `at ${seconds(time)}` : ""].filter(Boolean).join(" ");
+    const words = [base ? told?.name || base : "this profile", time ? `at ${seconds(time)}` : ""].filter(Boolean).join(" ");
     const other = scale === "normalised" ? "absolute" : "normalised";
     return [
       chip("compared with", words, () => this.actions.set({ base: "", base_time: null, scale: "normalised" })),
@@ -149,8 +149,22 @@ export class FilterBar {
         },
         scale,
       ),
-    ];
+      told?.thread ? namesake(told.thread) : null,
+    ].filter(Boolean);
   }
+}
+
+/** [[row, words]]: threads of one name are numbered. */
+function threadNames(threads) {
+  const names = threads.map((thread) => thread.name || `thread ${thread.ident}`);
+  const nth = names.map((name, i) => names.slice(0, i + 1).filter((other) => other === name).length);
+  return threads.map(({ id }, i) => [String(id), names.filter((name) => name === names[i]).length > 1 ? `${names[i]} (${nth[i]})` : names[i]]);
+}
+
+/** Several threads have the name of the one that is compared: which stands for which. */
+function namesake({ place, of, base_of: baseOf }) {
+  const title = "Several threads have this name. They are compared in the order in which they were first seen, and need not have done the same work";
+  return h("span", { class: "kept namesake", title }, `thread ${place} of ${of} of this name with ${place} of ${baseOf}`);
 }
 
 const seconds = ([from, to]) => `${from}–${to} s`;
