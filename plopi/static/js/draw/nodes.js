@@ -5,6 +5,8 @@ import { changeClass, origin, share, signedShare, weight } from "../format.js";
 import { drawLoop } from "./edges.js";
 
 const LONG_PRESS_MS = 550;
+/** Pixels that a resting finger may stray. */
+const TREMBLE = 8;
 
 export function makeNode(item, handlers) {
   const parts = {
@@ -33,12 +35,17 @@ export function makeNode(item, handlers) {
 /** A finger that rests on a circle asks for its menu; one that moves or goes does not. */
 function bindLongPress(group, open) {
   let timer = null;
+  let at = null;
   const forget = () => clearTimeout(timer);
   group.addEventListener("pointerdown", ({ pointerType, clientX, clientY }) => {
     forget();
+    at = [clientX, clientY];
     if (pointerType === "touch") timer = setTimeout(() => open(clientX, clientY), LONG_PRESS_MS);
   });
-  for (const end of ["pointerup", "pointercancel", "pointermove", "pointerleave"]) group.addEventListener(end, forget);
+  group.addEventListener("pointermove", ({ clientX, clientY }) => {
+    if (at && Math.hypot(clientX - at[0], clientY - at[1]) > TREMBLE) forget();
+  });
+  for (const end of ["pointerup", "pointercancel", "pointerleave"]) group.addEventListener(end, forget);
 }
 
 /** @param loop the recursion's loop, or undefined */

@@ -1,6 +1,7 @@
 /** What can be done with one function: the menu at its circle, and the buttons in its details. Each is a change of the address. */
 
 const MOST_EXPANDED = 12;
+const NO_COPY = "browsers allow it over https and on this machine only";
 const NO_STACKS = "needs stacks, and this is a pstats dump";
 
 /** A pattern that matches exactly this name, in the syntax of the filters. */
@@ -40,7 +41,7 @@ export function menuOf(graph, node) {
         }
       : null,
     null,
-    { words: "Copy its name", run: () => navigator.clipboard?.writeText(node.name) },
+    { words: "Copy its name", why: navigator.clipboard ? "" : NO_COPY, run: () => navigator.clipboard.writeText(node.name).catch(() => {}) },
   ].filter((item, i, all) => item || (i > 0 && all[i - 1]));
 }
 
