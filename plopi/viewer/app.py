@@ -228,7 +228,7 @@ def print_login(url: str) -> None:
     print(f"A browser has signed in. For another one:\n{url}", file=sys.stderr, flush=True)
 
 
-def _allow_descriptors(wanted: int) -> None:
+def allow_descriptors(wanted: int) -> None:
     """A full house must not leave the viewer unable to open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
@@ -238,7 +238,7 @@ def _allow_descriptors(wanted: int) -> None:
 
 def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
-    _allow_descriptors(2 * MOST_CONNECTIONS)
+    allow_descriptors(2 * MOST_CONNECTIONS)
     logging.basicConfig(level=logging.WARNING, format="plopi viewer: %(message)s")
 
     set_aside()  # modules stay, too

@@ -1,7 +1,8 @@
 """A viewer under load, and what it answered: ``python -m tests.proof.load [--seconds 60] [--files 100000] ...``
 
 Clients that read pages of the list, websockets that follow it, connections that never finish their request, and files that are
-rewritten in place, half at a time, while the viewer looks. Everything goes to this machine's loopback address.
+rewritten in place, half at a time, while the viewer looks; then the same with a server that has nothing to do, for comparison.
+Everything goes to this machine's loopback address.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +65,9 @@ class Seen:
     dropped: int = 0
     """Connections of clients that the viewer closed: those idle for 30 s, as some are by chance."""
     rss: int = 0
+    cpu: float = 0.0
+    own_cpu: float = 0.0
+    """Seconds of CPU: the server's (without its readers) and the clients' together."""
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.latency)
@@ -91,37 +96,38 @@ def fill(folder: Path, files: int) -> None:
         (folder / f"rewritten-{i:02}.pb.gz").write_bytes(profile(TRUTHS[0]))
 
 
-async def run(load: Load) -> Seen:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+async def run(load: Load, floor: bool = False) -> tuple[Seen, Seen | None]:
+    """What clients saw of the viewer and then, with ``floor``, of a server that has nothing to do."""
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as beside:
+        folder, page = Path(name), Path(beside) / "page"
         await asyncio.to_thread(fill, folder, load.files)
-        command = [
-            sys.executable,
-            "-m",
-            "plopi.viewer",
-            "--datadir",
-            name,
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "-q",
-            "--no-cache",
-        ]
-        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        try:
-            assert process.stderr is not None
-            url = (await asyncio.to_thread(process.stderr.readline)).strip()
-            return await _under(load, url, folder, psutil.Process(process.pid))
-        finally:
-            process.terminate()
-            process.wait(30)
+        options = ["--datadir", name, "--host", "127.0.0.1", "--port", "0", "-q", "--no-cache"]
+        async with _server("plopi.viewer", *options) as (port, process):
+            await _ask_until_listed(port, load.files)
+            seen = await _under(load, port, folder, process)
+            page.write_bytes((await _get(port, "/api/profiles?per=50"))[1])
+        if not floor:
+            return seen, None
+        async with _server("tests.proof.floor", str(page)) as (port, process):
+            return seen, await _under(load, port, folder, process)
 
 
-async def _under(load: Load, url: str, folder: Path, process: psutil.Process) -> Seen:
-    port, seen = int(url.rsplit(":", 1)[1].strip("/")), Seen()
-    await _ask_until_listed(port, load.files)
-    end = time.monotonic() + load.seconds
+@contextlib.asynccontextmanager
+async def _server(module: str, *arguments: str) -> AsyncIterator[tuple[int, psutil.Process]]:
+    """A server that says its address on stderr."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        url = (await asyncio.to_thread(process.stderr.readline)).strip()
+        yield int(url.rsplit(":", 1)[1].strip("/")), psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def _under(load: Load, port: int, folder: Path, process: psutil.Process) -> Seen:
+    seen, end = Seen(), time.monotonic() + load.seconds
+    cpu, own = sum(process.cpu_times()[:2]), time.process_time()
     stalled = [asyncio.create_task(_stall(port, end)) for _ in range(load.stalled)]
     tasks = [asyncio.create_task(_follow(port, end, seen)) for _ in range(load.sockets)]
     tasks += [asyncio.create_task(_client(port, end, seen)) for _ in range(load.clients)]
@@ -130,6 +136,7 @@ async def _under(load: Load, url: str, folder: Path, process: psutil.Process) ->
     for task in stalled:
         task.cancel()
     await asyncio.gather(*stalled, return_exceptions=True)
+    seen.cpu, seen.own_cpu = sum(process.cpu_times()[:2]) - cpu, time.process_time() - own
     return seen
 
 
@@ -227,12 +234,19 @@ async def _weigh(process: psutil.Process, end: float, seen: Seen) -> None:
         await asyncio.sleep(0.5)
 
 
-def report(load: Load, seen: Seen) -> str:
+def report(load: Load, seen: Seen, floor: Seen | None = None) -> str:
+    told = (
+        f"{load.seconds:g} s, {load.clients} clients, {load.sockets} websockets, {load.stalled} stalled, {load.files} files, "
+        f"{load.rewrites} rewrites/s: {_figures(seen)}; wrong: {seen.wrong[:3] or 'nothing'}"
+    )
+    return told if floor is None else f"{told}\nfloor, a server that has nothing to do: {_figures(floor)}"
+
+
+def _figures(seen: Seen) -> str:
     milliseconds = ", ".join(f"p{share * 100:g} {seen.percentile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
     return (
-        f"{load.seconds:g} s, {load.clients} clients, {load.sockets} websockets, {load.stalled} stalled, {load.files} files, "
-        f"{load.rewrites} rewrites/s: {len(seen.latency)} lists, {milliseconds}; statuses {dict(seen.status)}; {seen.news} news; "
-        f"{seen.dropped} dropped; {seen.rss / 2**20:.0f} MiB; wrong: {seen.wrong[:3] or 'nothing'}"
+        f"{len(seen.latency)} lists, {milliseconds}; statuses {dict(seen.status)}; {seen.news} news; {seen.dropped} dropped; "
+        f"{seen.rss / 2**20:.0f} MiB; {seen.cpu:.1f} s of CPU, the clients' {seen.own_cpu:.1f} s"
     )
 
 
@@ -250,7 +264,7 @@ def main() -> None:
     for name, default in Load().__dict__.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     load = Load(**vars(parser.parse_args()))
-    print(report(load, asyncio.run(run(load))))
+    print(report(load, *asyncio.run(run(load, floor=True))))
 
 
 if __name__ == "__main__":
