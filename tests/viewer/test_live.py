@@ -236,3 +236,50 @@ def test_a_file_rewritten_in_place_is_told_at_once(running: Running, monkeypatch
                 await said(connection, lambda message: "index" in message)
 
     run(scene)
+
+
+class Storm:
+    """A store in which something has changed whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.revision, self.looks = 0, 0
+        self.on_change: Callable[[], None] = lambda: None
+
+    def now_ns(self) -> int:
+        return 0
+
+    def refresh_soon(self) -> None:
+        pass
+
+    async def look(self, profile_ids: list[str]) -> None:
+        self.looks += 1
+        self.revision += 1
+        self.on_change()
+
+
+class Listener:
+    watching = None
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def tell(self, index: int) -> None:
+        self.told = index
+
+    def close(self, code: int, reason: str) -> None:
+        pass
+
+
+def test_news_without_end_are_taken_together() -> None:
+    async def scene() -> None:
+        storm, listener = Storm(), Listener()
+        hub, began = live.Hub(storm), time.monotonic()  # type: ignore[arg-type]
+        hub.add(listener)  # type: ignore[arg-type]
+        while listener.told < 10 and time.monotonic() - began < SECONDS:
+            await asyncio.sleep(0)
+        told, took = listener.told, time.monotonic() - began
+        hub.remove(listener)  # type: ignore[arg-type]
+        assert told >= 10
+        assert took >= 0.9 * (told - 1) * live.REST_SECONDS
+
+    run(scene)

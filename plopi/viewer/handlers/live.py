@@ -19,6 +19,8 @@ from plopi.viewer.view import MOST_MEMBERS
 MOST_CLIENTS = 200
 LOOK_SECONDS = 0.05
 """Between two looks at recordings that somebody follows, and whether files came or went."""
+REST_SECONDS = 0.02
+"""From one look to the next, whatever the news: what changes all the time is looked at, and told of, together."""
 MOST_LOOKED_AT = 16
 INDEX_SECONDS = 0.25
 """A page is told of changes of the index at most this often."""
@@ -78,6 +80,7 @@ class Hub:
     async def _tick(self) -> None:
         try:
             while self._clients:
+                began = time.monotonic()
                 self._news.clear()
                 self._store.refresh_soon()
                 watched = self._watched()
@@ -88,6 +91,7 @@ class Hub:
                         await asyncio.sleep(0)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+                await asyncio.sleep(began + REST_SECONDS - time.monotonic())
         except Exception:
             log.exception("live updates failed")
         finally:
