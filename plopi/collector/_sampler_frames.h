@@ -55,10 +55,14 @@ typedef struct _PyInterpreterFrame Frame;
 #define HAS_CFRAME 1
 #endif
 
+/* Of functions that may read a frame or an object which is gone, and judge afterwards whether it was one: that its memory is mapped is known,
+   and the address sanitizer is not to take it for a fault. */
+#define MAY_BE_GONE __attribute__((no_sanitize_address))
+
 /* -- one frame ------------------------------------------------------------------------------------------------------ */
 
 /* Frames without code of their own: entries on the C stack and, in 3.15, the thread state's base frame. */
-static inline int frame_is_shell(const Frame *f) {
+MAY_BE_GONE static inline int frame_is_shell(const Frame *f) {
 #if PY_VERSION_HEX < 0x030C0000
     (void)f;
     return 0;
@@ -68,23 +72,23 @@ static inline int frame_is_shell(const Frame *f) {
 }
 
 /* Where one evaluation begins: below it the chain belongs to an outer one. */
-static inline int frame_is_entry(const Frame *f) {
+MAY_BE_GONE static inline int frame_is_entry(const Frame *f) {
 #if PY_VERSION_HEX < 0x030C0000
-    return f->is_entry;
+    return *(const unsigned char *)&f->is_entry != 0; /* what is gone may be no _Bool */
 #else
     return frame_is_shell(f);
 #endif
 }
 
-static inline int frame_owner_is_known(const Frame *f) {
+MAY_BE_GONE static inline int frame_owner_is_known(const Frame *f) {
     return f->owner >= 0 && f->owner <= 4 && f->owner != FRAME_OWNED_BY_FRAME_OBJECT; /* that one is never on a chain */
 }
 
-static inline int frame_is_generator(const Frame *f) {
+MAY_BE_GONE static inline int frame_is_generator(const Frame *f) {
     return f->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-static inline uintptr_t frame_code(const Frame *f) {
+MAY_BE_GONE static inline uintptr_t frame_code(const Frame *f) {
 #if PY_VERSION_HEX < 0x030D0000
     return (uintptr_t)f->f_code;
 #elif PY_VERSION_HEX < 0x030E0000
@@ -95,7 +99,7 @@ static inline uintptr_t frame_code(const Frame *f) {
 }
 
 /* The saved instruction as a code unit's index; reads the frame only, never the code object. */
-static inline intptr_t frame_unit(const Frame *f, uintptr_t code) {
+MAY_BE_GONE static inline intptr_t frame_unit(const Frame *f, uintptr_t code) {
 #if PY_VERSION_HEX < 0x030D0000
     uintptr_t instruction = (uintptr_t)f->prev_instr;
 #else

@@ -305,7 +305,7 @@ static uint32_t location_row(Tables *tables, uint32_t function, int line) {
 
 /* Whether a pointer that a handler saw is a code object. It was one when it was seen, unless the frame was being built at that very
    instruction; what was seen is drained before any code object dies, so it still is. Checked all the same, without trusting it. */
-static int is_code(uintptr_t pointer, uintptr_t dying) {
+MAY_BE_GONE static int is_code(uintptr_t pointer, uintptr_t dying) {
     View view = {{0}, 0, NULL, 0, 0};
     PyCodeObject *code = (PyCodeObject *)pointer;
     return is_readable(&view, code, sizeof *code) && Py_TYPE(code) == &PyCode_Type && (Py_REFCNT(code) > 0 || pointer == dying) && Py_SIZE(code) > 0 &&

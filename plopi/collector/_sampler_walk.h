@@ -94,7 +94,7 @@ static int may_follow(View *view, const Frame *frame) {
 }
 
 /* Fills in code, unit, depth and flags; returns the depth or TORN. `outer`, where not NULL, is what the first entry must lead to. */
-static int walk_chain(View *view, const Frame *frame, const Frame *const *outer, Sample *sample, int max_depth) {
+MAY_BE_GONE static int walk_chain(View *view, const Frame *frame, const Frame *const *outer, Sample *sample, int max_depth) {
     int depth = 0, steps = 0, entry = 1;
     unsigned callee = 0; /* CALLS_PYTHON: the frame before lies on this one with no C function between them */
     for (; frame != NULL; frame = frame->previous) {
@@ -133,7 +133,7 @@ static int walk_chain(View *view, const Frame *frame, const Frame *const *outer,
 
 /* The newest cframe may not be filled in yet: it is believed when its first entry leads to where the one below it stands. If it does
    not, the callee is only being entered, and the caller's cframe has the stack as it was. */
-static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
+MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
     View view;
     view_open(&view, thread);
     _PyCFrame *cframe = thread->cframe;
@@ -162,7 +162,7 @@ static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
 
 #else
 
-static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
+MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
     View view;
     view_open(&view, thread);
     return walk_chain(&view, thread->current_frame, NULL, sample, max_depth);

@@ -78,6 +78,12 @@ def foreign(_seed: int, _folder: Path) -> Outcome:
     return suites.run(tuple(cpython), suites.suite("tornado.test"))
 
 
+def sanitized(_seed: int, _folder: Path) -> Outcome:
+    from tests.proof import sanitized
+
+    return sanitized.run(10, 9)
+
+
 def siege(_seed: int, folder: Path) -> Outcome:
     from tests.proof import siege
 
@@ -105,6 +111,7 @@ AREAS: dict[str, Round] = {
     "toggling": toggling,
     "signals": signals,
     "foreign": foreign,
+    "sanitized": sanitized,
     "siege": siege,
     "chaos": chaos,
     "load": load,
