@@ -257,6 +257,9 @@ def test_a_comparison_shows_what_is_gone_and_what_chance_explains(viewer: Viewer
     assert "before 15%: gone, \N{MINUS SIGN}15%: more than chance explains (±" in words["old"]
     assert "before 0%: new, +15%: more than chance explains (±" in words["new"]
     assert "before 35%: +2.5%: chance may explain it (±" in words["kept"]
+    gone = flame(viewer, opened, "is.folded", f"?base={base}&focus=old")  # nothing is left of the later one
+    assert gone.locator("#message").is_hidden()
+    assert {"main", "old", "gone"} <= set(gone.evaluate("drawn.texts.map(text => text.text)"))
     page.click("text=Before")
     ready(page, 2)
     assert "side=before" in page.url

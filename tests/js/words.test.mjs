@@ -2,7 +2,7 @@
 import { candidates } from "../../plopi/static/js/ui/compare.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { age, brief, bytes, changeMark, changeWords, count, duration, origin, plural, share, shorten, weight } from "../../plopi/static/js/format.js";
+import { age, brief, bytes, changeMark, changeWords, count, duration, origin, plural, share, shorten, signedShare, weight } from "../../plopi/static/js/format.js";
 import { ApiError, whenReady } from "../../plopi/static/js/api.js";
 import { walk } from "../../plopi/static/js/views/graph/walk.js";
 import { leftOutWords, noteLines, warningLines } from "../../plopi/static/js/ui/facts.js";
@@ -36,6 +36,13 @@ table("share", share, [
   [[994, 1000], "99.4%"],
   [[10, 10], "100%"],
   [[5, 0], "0%"],
+]);
+table("signedShare", signedShare, [
+  [[31, 1000], "+3.1%"],
+  [[-31, 1000], "−3.1%"],
+  [[0, 0], "±0"],
+  [[-5, 0], "gone"],
+  [[1, 30000], "≈0"],
 ]);
 table("changeMark", changeMark, [
   [[40, 0, 9, 400], "new"],

@@ -59,9 +59,10 @@ export function share(part, whole) {
       : `${percent.toFixed(1)}%`;
 }
 
-/** A change as a share of the whole: "+3.1%", "−0.4%"; "±0", and "≈0" for less than a thousandth. */
+/** A change as a share of the whole: "+3.1%", "−0.4%"; "±0", and "≈0" for less than a thousandth; "gone" where nothing is left of the whole. */
 export function signedShare(change, whole) {
-  if (!change || !whole) return "±0";
+  if (!change) return "±0";
+  if (!whole) return change > 0 ? "new" : "gone";
   if (Math.abs(change) < 0.001 * whole) return "≈0";
   return `${change > 0 ? "+" : "−"}${share(Math.abs(change), whole)}`;
 }

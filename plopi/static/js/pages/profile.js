@@ -210,7 +210,7 @@ class ProfilePage {
     }
     if (signal.aborted) return;
     this.loading.late(Boolean(this.told && !this.#shows(this.told)));
-    if (payload.total) {
+    if (payload.total || payload.base?.total) {
       await view.show(payload, { fresh, animate });
       if (!signal.aborted) hideMessage($("message"));
     } else this.#empty(payload);
