@@ -124,3 +124,14 @@ def test_only_profiles_of_the_same_kind_are_offered(viewer: Viewer, opened: Open
     page.wait_for_selector(".menu:not([hidden])")
     assert "No other profile" in page.inner_text(".menu-title")
     page.keyboard.press("Escape")
+
+
+def test_arrows_of_the_selected_function_say_their_shares(hand: Hand) -> None:
+    assert not hand.page.locator("#graph .tag", has_text="%").count()
+    hand.click("#functions tbody tr:has-text('make_ring')")
+    hand.page.wait_for_selector("#details h2")
+    tags = hand.page.locator("#graph .tag", has_text="%").all_text_contents()
+    listed = hand.page.locator("#details .rows .n").all_inner_texts()
+    assert tags and {tag.split(" · ")[0] for tag in tags} <= set(listed)
+    hand.press("Escape")
+    assert not hand.page.locator("#graph .tag", has_text="%").count()

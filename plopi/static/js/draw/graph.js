@@ -4,10 +4,11 @@
  */
 import { d3 } from "../layout/d3.js";
 import { s } from "../ui/dom.js";
-import { loopOf, routeEdges, screenScale } from "../layout/exports.js";
+import { routeEdges, screenScale } from "../layout/exports.js";
 import { drawEdge, makeEdge } from "./edges.js";
 import { joinLayer, setRole } from "./elements.js";
 import { Labels } from "./labels.js";
+import { loopsOf } from "./loops.js";
 import { drawNode, gcPattern, makeNode } from "./nodes.js";
 import { between, reducedMotion, tween } from "./tween.js";
 
@@ -309,7 +310,7 @@ export class GraphView {
     const first = new Set();
     if (this.selection?.node !== undefined) first.add(this.selection.node);
     if (this.hovered !== null) first.add(this.hovered);
-    this.labels.place(this.scene, { routes: this.routes, loops: this.loops }, scale, bounds, first);
+    this.labels.place(this.scene, { routes: this.routes, loops: this.loops }, scale, bounds, first, this.selection?.node);
     this.#markLabels();
     this.events.placed(this.labels.hiddenCount, scale);
   }
@@ -342,6 +343,7 @@ export class GraphView {
       const role =
         key === chosenEdge ? "is-selected" : edge.caller === chosen ? "is-callee" : edge.callee === chosen ? "is-caller" : null;
       setRole(this.edges.get(key).group, role);
+      if (role) this.near.set(`tag ${key}`, "is-near");
       if (role === "is-selected") this.near.set(edge.caller, "is-near").set(edge.callee, "is-near");
       if (role === "is-callee") this.near.set(edge.callee, "is-callee");
       if (role === "is-caller") this.near.set(edge.caller, "is-caller");
@@ -359,22 +361,4 @@ export class GraphView {
       setRole(element, this.near?.get(id) ?? (id === `tag ${this.selection?.edge}` ? "is-selected" : null));
     this.#markPath();
   }
-}
-
-/** Loops of recursive functions by id, each turned away from the arrows at its circle. */
-function loopsOf(scene, routes) {
-  const recursive = scene.nodes.filter((item) => item.node.recursive > 0);
-  const directions = new Map(recursive.map((item) => [item.id, []]));
-  const meet = (id, [x, y]) => {
-    const item = directions.has(id) && recursive.find((one) => one.id === id);
-    if (item) directions.get(id).push(Math.atan2(y - item.y, x - item.x));
-  };
-  for (const { key, edge } of scene.edges) {
-    const points = routes.get(key)?.points;
-    if (!points) continue;
-    meet(edge.caller, points[0]);
-    meet(edge.callee, points.at(-1));
-  }
-  const bounds = { x0: 1, y0: 1, x1: scene.size.width - 1, y1: scene.size.height - 1 };
-  return new Map(recursive.map((item) => [item.id, loopOf(item, directions.get(item.id), bounds)]));
 }

@@ -1,6 +1,7 @@
 /** Labels in screen space: of one size, which is the window's, however far one has zoomed. */
 import { s } from "../ui/dom.js";
 import { placeLabels, RING } from "../layout/exports.js";
+import { tagOf } from "./text.js";
 
 const TAG_IMPORTANCE = -1;
 
@@ -21,9 +22,11 @@ export class Labels {
 
   /**
    * Finds a place for every label at a zoom, in screen pixels of an unpanned drawing.
-   * @param scene, routes and loops as drawn; k zoom factor; bounds rectangle or null for no limit; first ids that must have a label
+   * @param scene, routes and loops as drawn; k zoom factor; bounds rectangle or null for no limit; first ids that must have a label;
+   *   chosen the function whose arrows say their shares, if any
    */
-  place(scene, { routes, loops }, k, bounds, first = new Set()) {
+  place(scene, { routes, loops }, k, bounds, first = new Set(), chosen = undefined) {
+    this.tags = tagsOf(scene, chosen);
     const circles = scene.nodes.map((item) => ({
       id: item.id,
       x: item.x * k,
@@ -38,7 +41,8 @@ export class Labels {
       const route = routes.get(item.key);
       if (!route) continue;
       arrows.push({ points: route.points.map(([x, y]) => [x * k, y * k]), width: Math.max(item.width * k, 1) });
-      if (item.tag) tags.push({ ...tagCircle(item, route, k), sizes: this.#sizes(item.tag.sizes) });
+      const tag = this.tags.get(item.key);
+      if (tag) tags.push({ ...tagCircle(item, route, k), sizes: this.#sizes(tag.sizes) });
     }
     const obstacles = [...loops.values()].map(({ circle }) => ({ x: circle.x * k, y: circle.y * k, r: circle.r * k }));
     const limits = bounds ?? { x0: -1e9, y0: -1e9, x1: 1e9, y1: 1e9 };
@@ -66,10 +70,10 @@ export class Labels {
       drawLabel(this.#element(item.id, "label", item.id), item, spot, this.size);
     }
     for (const item of this.scene.edges) {
-      const spot = item.tag && this.places.get(`tag ${item.key}`);
+      const spot = this.places.get(`tag ${item.key}`);
       if (!spot) continue;
       keep.add(`tag ${item.key}`);
-      drawTag(this.#element(`tag ${item.key}`, "tag", item.key), item, spot, this.size);
+      drawTag(this.#element(`tag ${item.key}`, "tag", item.key), this.tags.get(item.key), spot, this.size);
     }
     const order = [...keep].map((id) => this.drawn.get(id));
     if (order.some((element, i) => element !== this.layer.children[i])) this.layer.append(...order);
@@ -108,6 +112,12 @@ export class Labels {
     this.layer.append(element);
     return element;
   }
+}
+
+/** What stands on arrows, by key. Numbers on all of them would hide the picture. */
+function tagsOf({ edges, payload }, chosen) {
+  const tags = edges.map(({ key, edge, tag }) => [key, edge.caller === chosen || edge.callee === chosen ? tagOf(edge, payload.total) : tag]);
+  return new Map(tags.filter(([, tag]) => tag));
 }
 
 function tagCircle(item, route, k) {
@@ -149,14 +159,14 @@ function drawLabel(element, item, spot, size) {
   place(numbers, x, spot.y0 + 24 * size, spot.align, figures);
 }
 
-function drawTag(element, item, spot, size) {
+function drawTag(element, tag, spot, size) {
   const [rect, text] = element.children;
   rect.setAttribute("x", spot.x0.toFixed(1));
   rect.setAttribute("y", spot.y0.toFixed(1));
   rect.setAttribute("width", (spot.x1 - spot.x0).toFixed(1));
   rect.setAttribute("height", (16 * size).toFixed(1));
   rect.setAttribute("rx", (8 * size).toFixed(1));
-  text.textContent = item.tag.name;
+  text.textContent = tag.name;
   text.setAttribute("x", ((spot.x0 + spot.x1) / 2).toFixed(1));
   text.setAttribute("y", (spot.y0 + 12 * size).toFixed(1));
 }

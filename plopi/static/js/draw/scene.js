@@ -70,7 +70,7 @@ export function makeScene(payload, size, positions) {
       edge,
       width: scales.width(edge.weight),
       change: payload.base ? changeClass(edge.weight, edge.base_weight, edge.noise, total) : null,
-      tag: edge.wrappers.length ? tagOf(edge) : null,
+      tag: tagOf(edge),
     }));
   return { payload, size, scales, nodes, edges };
 }

@@ -68,7 +68,9 @@ function numbersOf({ self, cum, base_self: baseSelf, base_cum: baseCum }, total)
   return self === cum && own === all ? own : `${own} · ${all}`;
 }
 
-export function tagOf(edge) {
-  const words = edge.wrappers.length === 1 ? "1 wrapper" : `${edge.wrappers.length} wrappers`;
-  return { name: words, sizes: [{ width: textWidth(words, `${NUMBERS_SIZE}px ${FAMILY}`) + 14, height: 17 }] };
+/** What stands on an arrow: the wrappers folded into it, if any; its share of the total where `total` is given. */
+export function tagOf(edge, total = 0) {
+  const { length } = edge.wrappers;
+  const words = [total ? share(edge.weight, total) : "", length ? `${length} wrapper${length === 1 ? "" : "s"}` : ""].filter(Boolean).join(" · ");
+  return words ? { name: words, sizes: [{ width: textWidth(words, `${NUMBERS_SIZE}px ${FAMILY}`) + 14, height: 17 }] } : null;
 }
