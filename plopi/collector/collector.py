@@ -71,7 +71,7 @@ class Collector:
         self._command = command
         self._on_fork_child = on_fork_child
         self._fresh_locks()
-        self._table = StackTable(max_stacks)
+        self._table = StackTable(max_stacks, max_depth)
         self._engine: Engine = make_engine(engine, self._plan, self._table)
         self.running = False
         """Whether samples are being taken."""
@@ -285,7 +285,7 @@ class Collector:
                 return
             self._draining = True
             try:
-                if self._table.dirty:
+                if not self._table.is_empty:
                     self._samples += self._table.drain(self._rows, self._window_since_last_drain())
                 self._describe()
             finally:

@@ -111,7 +111,7 @@ class NativeEngine:
             raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         self.plan, self.tally = plan, Tally()
         self.sample_types = (*plan.sample_types, NATIVE) if plan.measures_cpu else plan.sample_types
-        self.table: StackTable = NativeTable(max_stacks)
+        self.table: StackTable = NativeTable(max_stacks, plan.max_depth)
         self._sampler: Any = _sampler()
         self._timer = Timer("cpu", walk.on_tick)
         self._running = False

@@ -41,7 +41,7 @@ class PythonEngine:
         self._alone = interpreter.is_free_threaded()
         """No thread may look at another's frames: the handler sees its own, and that is all."""
         if self._alone:
-            self.plan, self.table = replace(plan, threads=False), SoleTable(table.max_stacks)
+            self.plan, self.table = replace(plan, threads=False), SoleTable(table.max_stacks, table.max_depth)
         self._timer = Timer(plan.mode, walk.on_tick) if plan.measures_cpu else None
         self._wakeup = WakeupWatch()
         self._interval_ns = plan.interval_ns
@@ -99,9 +99,9 @@ class PythonEngine:
                 f"a sample cost up to {self._dearest_ns / 1e6:.2g} ms: interval stretched to {self._interval_ns / 1e6:.3g} ms "
                 f"to keep the cost within {MAX_SHARE:.0%}"
             )
-        self._give_back()
+        self._give_back(sampler)
 
-    def _give_back(self) -> None:
+    def _give_back(self, sampler: walk.Sampler | None) -> None:
         if isinstance(self.table, SoleTable):
             self.table.sampler = None
         if self._timer is not None:
@@ -110,6 +110,7 @@ class PythonEngine:
             self._armed = False
             self._wakeup.end()
         walk.switch(None)
+        walk.remove_marks(sampler)
         if walk.on_gc in gc.callbacks:
             gc.callbacks.remove(walk.on_gc)
         if sys.getrecursionlimit() == self._recursion_limit:
@@ -128,7 +129,7 @@ class PythonEngine:
     def abandon(self) -> None:
         self._sampler = None
         self._armed = False  # a fork clears the timers of the child
-        self._give_back()
+        self._give_back(None)
 
     # -- the helper thread ------------------------------------------------------------------------------------------------------
 

@@ -207,7 +207,7 @@ class Recording(FileSink):
             self.datadir.mkdir(parents=True, exist_ok=True)
         profile = rows.build()
         try:
-            self.path = place_unique(self.datadir, self._stem, SUFFIX, lambda out: write_pprof(profile, out))
+            self.path = place_unique(self.datadir, self._stem, SUFFIX, lambda out: write_pprof(profile, out), part)
         except Exception:
             with contextlib.suppress(Exception):
                 self._flush(rows)
@@ -266,11 +266,16 @@ class Export(FileSink):
         pass
 
 
-def place_unique(directory: Path, stem: str, suffix: str, write: Callable[[BinaryIO], None]) -> Path:
-    """Put a new file in place under the first free of STEM.SUFFIX, STEM-2.SUFFIX, ...; its path."""
+def place_unique(directory: Path, stem: str, suffix: str, write: Callable[[BinaryIO], None], part: Path | None = None) -> Path:
+    """Put a new file in place under the first free of STEM.SUFFIX, STEM-2.SUFFIX, ...; its path.
+
+    A stem under which a recording grows, or was left by a process that was killed, is not free: the two would be shown as one,
+    the finished one. ``part`` is the recording that this file finishes.
+    """
     for number in count(1):
-        target = directory / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
-        if not target.exists():
+        name = stem if number == 1 else f"{stem}-{number}"
+        target, growing = directory / (name + suffix), directory / (name + PART_SUFFIX)
+        if not target.exists() and (growing == part or suffix != SUFFIX or not growing.exists()):
             with contextlib.suppress(FileExistsError):
                 files.place(target, write, overwrite=False)
                 return target

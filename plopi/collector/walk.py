@@ -6,7 +6,15 @@ between two bytecodes of the application, so it
 * calls no Python function: at the recursion limit of the application a call would raise RecursionError there;
 * takes no lock and does no I/O;
 * lets no exception of its own out, and keeps none of the application's back: another signal's handler may raise inside this one;
-* keeps no frame and no local variable alive beyond its end.
+* keeps no frame and no local variable alive beyond its end;
+* looks nothing up: which stack it has seen is found out in the drain, where the tables are in the processor's caches.
+
+**Marks.** Most of a deep stack is as it was at the last tick, and walking it again would cost more than all the rest. While
+a call lasts its callers stand still, and what was read of them stays true. So the handler puts a ``Mark`` on some frames, which
+holds what lies below, and the next walk ends at the first it meets. It lies in ``f_trace``, which the interpreter reads in traced
+threads only, and goes away with the frame: so it proves that this is the very call it was made in. Not for generators and
+coroutines, which are resumed by one caller now and by another then; not where a debugger is at work; never over what others put
+there.
 
 **Weights.** A handler runs late where C code does not look for signals: all ticks of a long call are handled as one, at its end.
 Each tick stands for one interval of CPU time, and ticks that were pending all fell into the stretch that is seen now. How many
@@ -33,7 +41,7 @@ from typing import Any
 
 from plopi.collector.interpreter import is_free_threaded
 from plopi.collector.native_threads import main_ident, original
-from plopi.collector.stacks import Cell, Record, StackTable
+from plopi.collector.stacks import Mark, Record, StackTable
 
 MANY_THREADS = 8
 """Beyond so many threads, those that were still are looked at only when CPU time is unaccounted for."""
@@ -42,8 +50,17 @@ ALWAYS_LOOK = 16
 STILL = 3
 """Looks without any CPU time after which a thread counts as still."""
 GC_STRIDE = 8
-CROWD = 16
-"""So many stacks that agree in depth and in the positions of their three innermost frames are told apart by all positions."""
+STRETCHES = (8, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+"""After so many frames a mark is set ..."""
+WORTH_A_MARK = 2 * 4
+"""... if more than so many entries of the chain were read beyond it."""
+LONG = 2 * STRETCHES[0] + WORTH_A_MARK
+RESUMED = 0x20 | 0x80 | 0x200
+"""``co_flags`` of generators, coroutines and asynchronous generators; ``inspect`` has the names, and is dear to import."""
+MANY_TAKEN = 10_000
+"""So many samples wait for the drain only where that is kept from its work, as by a disk that hangs. The rest are ``over``."""
+READ_COST = 5
+"""What a tick costs is read at one in so many, which stands for all; no divisor of the numbers that make some ticks dearer."""
 LOOK_AROUND = 8
 """While the main thread seems alone, others (made by C code, and so not counted) are looked for at one tick in so many."""
 READ_CLOCK = 4
@@ -70,8 +87,8 @@ class Sampler:
     """State of one sampling run. Plain attributes: the handler reads and writes them, nobody locks."""
 
     __slots__ = (  # noqa: RUF023  what the handler needs stands together
-        "busy", "ticks", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "depths",
-        "gc_code", "dirty", "passes", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
+        "busy", "ticks", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "stretches",
+        "taken", "passes", "marks", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
         "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
         "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_record", "gc_clock", "hot", "gc_stride", "threads",
         "ident",
@@ -80,14 +97,14 @@ class Sampler:
     def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
         self.table = table
         self.records = table.records
-        self.dirty = table.dirty
+        self.taken = table.taken
         self.set_interval(interval_ns)
         self.which, self.signum = timer or (-1, -1)
         self.threads = threads
         self.alone = 1 if threads else sys.maxsize
         """So many threads besides the main one mean that it is alone: the helper."""
-        self.depths = range(max_depth)
-        self.gc_code = on_gc.__code__
+        self.stretches = stretches(max_depth)
+        self.marks = sys.implementation.name == "cpython"
         self.main = main_ident()
         self.helper = -1
         self.ident: Callable[[], int] = original("get_ident")
@@ -132,6 +149,16 @@ def switch(sampler: Sampler | None) -> None:
     """Make ``sampler`` the one that ticks go to; None: ticks are ignored."""
     global _sampler
     _sampler = sampler
+
+
+def stretches(max_depth: int) -> tuple[range, ...]:
+    """How far to walk before each mark; ``max_depth`` frames together."""
+    found: list[range] = []
+    left = max_depth
+    while left:
+        found.append(range(min(left, STRETCHES[min(len(found), len(STRETCHES) - 1)])))
+        left -= len(found[-1])
+    return tuple(found)
 
 
 def interpreter_lister() -> Callable[[], list[object]] | None:
@@ -238,7 +265,8 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                         record.cpu = record.wall_cpu = record.quiet = record.gc_time = record.gc_debt = 0
                         record.wall = s.wall_pass
                         record.cell = record.overflow = None
-                        record.buckets = {}
+                        record.over = 0
+                        record.cells = {}
                         record.thread = -1
                         thread = s.thread_names.get(ident)
                         record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
@@ -278,75 +306,66 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
             worth = total
         s.seen = begin
 
+        taken = s.taken
         top: Any
+        mark: Any
         for record, top, used in moved:
             weight = worth if used == total else used * worth // total if total else worth
             if record.gc_debt:
                 debt = record.gc_debt if record.gc_debt < weight else weight
                 record.gc_debt -= debt
                 weight -= debt
-            seen: list[CodeType | int] = []  # code object and position by turns, leaf first
-            for _ in s.depths:
-                seen.append(top.f_code)
-                seen.append(top.f_lasti)
-                top = top.f_back
-                if top is None:
-                    break
             if record is s.gc_record:
                 record.gc_debt -= weight  # the collector is at work: its callback files this time, what is over goes to the next
                 continue
-            if seen[0] is s.gc_code:  # its callback just begins, with ticks from the C code that it interrupted
-                del seen[:2]
-            at = len(seen)
-            key: tuple[object, ...] = (seen[1], seen[3], seen[5], at) if at > 5 else tuple(seen[1::2])
-            found = None
-            bucket = record.buckets.get(key)
-            if bucket is not None and len(bucket) >= CROWD:
-                key = tuple(seen[1::2])
-                bucket = record.buckets.get(key)
-            if bucket is not None:
-                for cell in bucket:
-                    if cell.chain == seen:
-                        found = cell
+            if len(taken) > MANY_TAKEN:
+                record.over += weight
+                continue
+            chain: list[CodeType | int] = []  # code object and position by turns, leaf first
+            spots = []
+            mark = None
+            for stretch in s.stretches:
+                for _ in stretch:
+                    mark = top.f_trace
+                    if mark is not None:
+                        if mark.__class__ is Mark:
+                            chain.append(top.f_code)
+                            chain.append(top.f_lasti)
+                            break
+                        mark = None
+                    chain.append(top.f_code)
+                    chain.append(top.f_lasti)
+                    top = top.f_back
+                    if top is None:
                         break
-            if found is None:
-                table = s.table
-                if table.cells < table.max_stacks:
-                    table.cells += 1
-                    found = Cell()
-                    found.chain = seen
-                    if bucket is None:
-                        record.buckets[key] = [found]
-                    else:
-                        bucket.append(found)
                 else:
-                    table.truncated += 1
-                    found = record.overflow
-                    if found is None:
-                        found = record.overflow = Cell()
-                        found.chain = []
-                        found.count = -1
-                if found.chain is seen or found.count < 0:
-                    found.count = found.cpu = found.wall = 0
-                    found.record = record
-                    found.gc = False
-                    found.cut = top is not None
-                    found.stack = None
-            count = found.count
-            found.count = count + 1
-            found.cpu += weight
-            if not count:
-                s.dirty.append(found)
+                    spots.append((len(chain), top))
+                    continue
+                break
+            cut = mark is None and top is not None
+            taken.append((record, weight, 0, chain, mark, cut, False))
+            if len(chain) > LONG and s.marks and signum and not cut and sys.gettrace() is None:
+                end = len(chain)
+                for at, top in reversed(spots):
+                    if end - at > WORTH_A_MARK and not top.f_code.co_flags & RESUMED and top.f_trace is None:
+                        further, mark = mark, Mark()
+                        mark.chain = chain[at + 2 : end]
+                        mark.further = further
+                        mark.depth = (end - at) // 2 - 1 + (further.depth if further is not None else 0)
+                        mark.table = None
+                        top.f_trace = mark
+                        end = at + 2
         s.passes += 1
         s.errors_in_a_row = 0
-        if ticks:
+        if ticks and not ticks % READ_COST:
             cost = perf_counter_ns() - begin
             if cost > USUAL_NS:  # dear, or another program was let in
                 cost = thread_time_ns() - cpu if cpu else USUAL_NS
                 if cost > TOO_DEAR_NS:
                     signal.setitimer(s.which, 0)
                     s.too_dear = True
-            mine.cpu += cost  # this very sample is not the application's doing
+            cost *= READ_COST
+            mine.cpu += cost  # these samples are not the application's doing
             s.cost_ns += cost
     except OWN_ERRORS as error:
         trace = error.__traceback__
@@ -370,7 +389,8 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
     record.wall = s.wall_pass
     record.quiet = record.gc_time = record.gc_debt = 0
     record.cell = record.overflow = None
-    record.buckets = {}
+    record.over = 0
+    record.cells = {}
     record.thread = -1
     thread = s.thread_names.get(ident)
     record.name = "" if thread is None else thread.name
@@ -378,49 +398,28 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
     return record
 
 
-def cell_of(s: Sampler, record: Record, frame: FrameType, in_gc: bool = False) -> Cell:
-    """The cell of a thread's stack, made if need be. Not for the signal handler."""
+def chain_of(s: Sampler, frame: FrameType) -> tuple[list[CodeType | int], None, bool]:
+    """The stack as ``on_tick`` takes it down, without marks, and whether frames towards the root are missing."""
     chain: list[CodeType | int] = []
     walked: FrameType | None = frame
-    for _ in s.depths:
-        if walked is None:
-            break
-        chain += (walked.f_code, walked.f_lasti)
-        walked = walked.f_back
-    key: tuple[object, ...] = (in_gc, *chain[1:6:2], len(chain))
-    bucket = record.buckets.setdefault(key, [])
-    if len(bucket) >= CROWD:
-        bucket = record.buckets.setdefault((in_gc, *chain[1::2]), [])
-    for cell in bucket:
-        if cell.chain == chain:
-            return cell
-    table = s.table
-    if table.cells >= table.max_stacks:
-        table.truncated += 1
-        if record.overflow is None:
-            record.overflow = _new_cell(record, [], False, False)
-        return record.overflow
-    table.cells += 1
-    cell = _new_cell(record, chain, in_gc, walked is not None)
-    bucket.append(cell)
-    return cell
+    for stretch in s.stretches:
+        for _ in stretch:
+            if walked is None:
+                break
+            chain += (walked.f_code, walked.f_lasti)
+            walked = walked.f_back
+    return chain, None, walked is not None
 
 
-def _new_cell(record: Record, chain: list[CodeType | int], in_gc: bool, cut: bool) -> Cell:
-    cell = Cell()
-    cell.count = cell.cpu = cell.wall = 0
-    cell.record, cell.chain, cell.gc, cell.cut, cell.stack = record, chain, in_gc, cut, None
-    return cell
-
-
-def add(s: Sampler, cell: Cell, count: int, cpu: int, wall: int) -> None:
-    """Add to a cell; the count is read and written in one straight line, see ``stacks``."""
-    before = cell.count
-    cell.count = before + count
-    cell.cpu += cpu
-    cell.wall += wall
-    if not before:
-        s.dirty.append(cell)
+def remove_marks(s: Sampler | None) -> None:
+    """From the frames of all threads that may be looked at. Those of suspended greenlets keep theirs, which do nothing."""
+    others = s is not None and not is_free_threaded() and (s.interpreters is None or len(s.interpreters()) == 1)
+    for innermost in sys._current_frames().values() if others else (sys._getframe(),):
+        frame: FrameType | None = innermost
+        while frame is not None:
+            if frame.f_trace.__class__ is Mark:
+                frame.f_trace = None
+            frame = frame.f_back
 
 
 def sample_wall(s: Sampler) -> None:
@@ -472,12 +471,12 @@ def _look(s: Sampler, record: Record, top: FrameType, now: int) -> int:
     if record.cell is not None and not used:
         record.quiet += 1
         if now > record.wall:
-            add(s, record.cell, max(1, round((now - record.wall) / s.interval_ns)), 0, now - record.wall)
+            s.table.add(record.cell, max(1, round((now - record.wall) / s.interval_ns)), 0, now - record.wall)
     else:
         _settle(s, record)
         record.quiet = 0
-        record.cell = cell_of(s, record, top)
-        add(s, record.cell, 1, 0, _elapsed(s, record, now))
+        record.cell = s.table.cell(record, *chain_of(s, top))
+        s.table.add(record.cell, 1, 0, _elapsed(s, record, now))
     record.wall, record.wall_cpu = now, cpu
     return used
 
@@ -486,7 +485,7 @@ def _settle(s: Sampler, record: Record) -> None:
     """File the time for which a still thread was not asked."""
     if record.cell is not None and s.wall_pass > record.wall:
         since = s.wall_pass - record.wall
-        add(s, record.cell, max(1, round(since / s.interval_ns)), 0, since)
+        s.table.add(record.cell, max(1, round(since / s.interval_ns)), 0, since)
         record.wall = s.wall_pass
 
 
@@ -533,7 +532,7 @@ def _file_gc(s: Sampler, record: Record, trigger: FrameType) -> None:
     record.gc_time = 0
     record.gc_debt += weight
     cpu, wall = (weight, 0) if s.which >= 0 else (0, weight)
-    add(s, cell_of(s, record, trigger, in_gc=True), 1, cpu, wall)
+    s.taken.append((record, cpu, wall, *chain_of(s, trigger), True))
 
 
 def _elapsed(s: Sampler, record: Record, now: int) -> int:

@@ -360,7 +360,7 @@ def test_memory_is_bounded_by_distinct_stacks_where_code_is_made_all_the_time(ru
         while time.thread_time() < end:
             exec(compile("sum(i for i in range(20000))", "made", "exec"), {})
         c.stop()
-        cells = sum(len(bucket) for r in c._table.records.values() for bucket in r.buckets.values())
+        cells = sum(len(r.cells) for r in c._table.records.values())
         answer(cells=cells, total=sum(by_thread(c.snapshot()).values()))
     """)
     assert ran.answer["cells"] <= 20

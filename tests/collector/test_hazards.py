@@ -405,8 +405,10 @@ def test_many_threads_cost_little(run):
 def test_a_dear_sample_stretches_the_interval(run):
     ran = run("""
         sys.setrecursionlimit(10_000)
-        def down(n): return down(n - 1) if n else spin(3)
-        c = Collector(0.004, "cpu", "python", max_depth=5000); c.start(None); down(4000); c.stop()
+        def down(n): return down(n - 1) if n else spin(0.005)
+        c = Collector(0.004, "cpu", "python", max_depth=5000); c.start(None)
+        for _ in range(600): down(4000)  # all of the stack is new each time
+        c.stop()
         answer(notes=c.about.notes, share=c.about.own_cost_ns / c.about.process_cpu_ns, found=containing(c.snapshot(), "spin")["spin"])
     """)
     assert any("stretched" in note for note in ran.answer["notes"])

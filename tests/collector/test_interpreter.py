@@ -29,7 +29,7 @@ def free_threaded(monkeypatch):
 
 
 def started(mode):
-    engine = PythonEngine(Plan(mode, 10_000_000), StackTable(100))
+    engine = PythonEngine(Plan(mode, 10_000_000), StackTable(100, 256))
     engine.start()
     engine.stop()
     return engine
@@ -71,7 +71,7 @@ def test_nothing_is_dropped_while_rows_are_drained_beside_a_running_handler(run)
         c = Collector(0.004, "cpu", "python"); c.start(None)
         helper = threading.Thread(target=lambda: [c.snapshot() and time.sleep(0.02) for _ in range(30)]); helper.start()
         spin(0.8); helper.join(); spin(0.03); c.stop()
-        answer(found=by_thread(c.snapshot())["MainThread"], left=[cell.count for r in c._table.records.values() for b in r.buckets.values() for cell in b if cell.count])
+        answer(found=by_thread(c.snapshot())["MainThread"], left=[cell.count for r in c._table.records.values() for cell in r.cells.values() if cell.count])
     """)
     assert ran.answer == {"found": roughly(0.83), "left": []}
 

@@ -129,6 +129,18 @@ def test_a_finished_file_is_never_overwritten(datadir: Path) -> None:
     assert recording.path is not None and recording.path != taken and totals(read(recording.path)) == (3, 30)
 
 
+def test_a_finished_file_does_not_hide_a_recording_that_still_grows(datadir: Path) -> None:
+    growing, short, export = Recording(datadir, "app"), Recording(datadir, "app"), Export("pprof", datadir=datadir, name="app")
+    short._base = short._stem = export._stem = growing._stem  # begun in the same second
+    growing.flush(rows_of(FIRST))
+    short.finish(rows_of(FIRST))
+    export.finish(rows_of(FIRST))
+    stems = {name.partition(".")[0] for name in names(datadir)}
+    assert len(stems) == len(names(datadir)) == 3
+    growing.finish(rows_of(FIRST))
+    assert {name.partition(".")[0] for name in names(datadir)} == stems
+
+
 def test_coarsened_windows_replace_the_growing_file(datadir: Path) -> None:
     rows, recording = rows_of(FIRST, SECOND), Recording(datadir, "app")
     recording.flush(rows)

@@ -26,7 +26,7 @@ class Played:
         for clock in ("thread_time_ns", "perf_counter_ns"):
             monkeypatch.setattr(walk, clock, lambda: self.now)
         monkeypatch.setattr(walk, "thread_count", lambda: 0)
-        self.table = StackTable(100)
+        self.table = StackTable(100, 8)
         self.sampler = walk.Sampler(self.table, INTERVAL, (signal.ITIMER_PROF, signal.SIGPROF), True, 8)
         self.sampler.mine.cpu = 0
         walk.switch(self.sampler)
@@ -41,8 +41,9 @@ class Played:
     @property
     def found(self) -> Counter[str]:
         sums: Counter[str] = Counter()
+        self.table.file()
         for cell in self.table.dirty:
-            sums[cell.chain[0].co_name] += cell.cpu  # type: ignore[union-attr]
+            sums[self.table._frames[cell.node][0].co_name] += cell.cpu
         return sums
 
 
