@@ -13,6 +13,7 @@ from plopi.collector import interpreter, walk
 from plopi.collector.clock import Timer, in_main_thread, kernel_tick_ns
 from plopi.collector.engine import Plan, Tally
 from plopi.collector.native_threads import ident, original
+from plopi.collector.redelivery import Redelivery
 from plopi.collector.stacks import StackTable
 from plopi.collector.wakeup import WakeupWatch
 from plopi.errors import UsageError
@@ -44,6 +45,7 @@ class PythonEngine:
             self.plan, self.table = replace(plan, threads=False), SoleTable(table.max_stacks, table.max_depth)
         self._timer = Timer(plan.mode, walk.on_tick) if plan.measures_cpu else None
         self._wakeup = WakeupWatch()
+        self._redelivery = Redelivery()
         self._interval_ns = plan.interval_ns
         self._sampler: walk.Sampler | None = None
         self._armed = False
@@ -77,6 +79,7 @@ class PythonEngine:
             self.table.sampler = sampler
         else:
             gc.callbacks.append(walk.on_gc)
+            self._redelivery.begin(sampler)
         walk.switch(sampler)
         if sys.gettrace() is not None or sys.getprofile() is not None:
             self.tally.note("a debugger, coverage or another profiler was tracing: it sees plopi's handler")
@@ -113,6 +116,7 @@ class PythonEngine:
         walk.remove_marks(sampler)
         if walk.on_gc in gc.callbacks:
             gc.callbacks.remove(walk.on_gc)
+        self._redelivery.end()
         if sys.getrecursionlimit() == self._recursion_limit:
             sys.setrecursionlimit(self._recursion_limit - RECURSION_MARGIN)
         if self._timer is not None:

@@ -88,10 +88,11 @@ class Sampler:
 
     __slots__ = (  # noqa: RUF023  what the handler needs stands together
         "busy", "ticks", "has_room", "mine", "alone", "mixed", "credit", "interval_ns", "seen", "soon_ns", "stretches",
-        "taken", "passes", "marks", "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns", "records",
-        "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear", "errors",
-        "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_record", "gc_clock", "hot", "gc_stride", "threads",
-        "ident",
+        "taken", "passes", "marks", "undelivered", "alarm", "deaf",
+        "errors_in_a_row", "cost_ns", "interpreters", "helper", "main", "still_ns",
+        "records", "process", "thread_names", "table", "which", "signum", "crowded", "by_helper", "skipped_full", "too_dear",
+        "errors", "last_error", "wall_pass", "wall_process", "gc_began", "gc_young", "gc_record", "gc_clock", "hot", "gc_stride",
+        "threads", "ident",
     )  # fmt: skip
 
     def __init__(self, table: StackTable, interval_ns: int, timer: tuple[int, int] | None, threads: bool, max_depth: int) -> None:
@@ -114,6 +115,11 @@ class Sampler:
         self.has_room: Callable[[int], object] | None = None
         """Falsy: the application's wakeup descriptor is nearly full. See ``wakeup``."""
         self.busy = False
+        self.undelivered: BaseException | None = None
+        """What another handler raised where it could not be caught, see ``redelivery``."""
+        self.alarm: Any = None
+        self.deaf: tuple[CodeType, ...] = ()
+        """Where nothing can be caught."""
         self.mixed = True
         self.hot: set[int] = set()
         """Threads that have moved of late: the only ones asked for their clock while there are many."""
@@ -185,6 +191,12 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
     s = _sampler
     if s is None or s.busy:
         return
+    if s.undelivered is not None and signum:
+        if frame is not None and frame.f_code in s.deaf:
+            _ = s.alarm.raised
+            return
+        error, s.undelivered = s.undelivered, None
+        raise error
     s.busy = True
     try:
         begin = perf_counter_ns()

@@ -131,6 +131,27 @@ def test_ticks_on_their_way_at_stop_do_not_kill(run):
     assert ran.answer == {"handler": True, "timer": [0.0, 0.0]}
 
 
+@pytest.mark.parametrize("mode", ["cpu", "wall"])
+def test_what_a_signal_handler_raises_as_a_collection_ends_reaches_the_program(run, mode):
+    """The interpreter runs it as it enters plopi's ``gc.callbacks`` entry, where an exception would only be printed."""
+    ran = run(f"""
+        hook = sys.unraisablehook
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        keep = [[] for _ in range(20000)]
+        c = Collector(0.004, {mode!r}, "python"); c.start(None)
+        caught = 0
+        for _ in range(100):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.002)
+                while True: gc.collect()
+            except KeyboardInterrupt: caught += 1
+        c.stop()
+        answer(caught=caught, errors=c._engine.tally.errors, restored=sys.unraisablehook is hook)
+    """)
+    assert ran.answer == {"caught": 100, "errors": 0, "restored": True}
+    assert "ignored" not in ran.err
+
+
 def test_exceptions_of_other_signal_handlers_reach_the_program(run):
     """One that interrupts plopi's handler must neither be swallowed nor counted as plopi's error."""
     ran = run("""
