@@ -70,8 +70,9 @@ export function leftOutWords(payload, hiddenLabels) {
   const all = nodes.length + left.functions + left.wrappers;
   const parts = [`${count(nodes.length)} of ${plural(all, "function")}`];
   if (left.functions) parts.push(`hidden ones own ${share(left.self, total)} of self`);
-  if (left.wrappers) parts.push(`${plural(left.wrappers, "wrapper")} folded (${share(left.wrappers_self, total)})`);
-  if (left.edges) parts.push(`${plural(left.edges, "arrow")} left out`);
+  const own = left.wrappers_self ? ` (${share(left.wrappers_self, total)})` : "";
+  if (left.wrappers) parts.push(`${plural(left.wrappers, "wrapper")} folded${own}`);
   if (hiddenLabels) parts.push(`${plural(hiddenLabels, "name")} on hover`);
+  if (left.edges) parts.push(`${plural(left.edges, "arrow")} left out`);
   return parts;
 }
