@@ -107,16 +107,15 @@ class Subjects:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, _Derived] = OrderedDict()
 
-    def steady(self, lens: Lens, against: view.Against | None, *seen: Subject) -> tuple[Subject, ...]:
-        """What to look at: ``seen`` (a subject, and its base in a diff), or the same as it was a moment ago where that was dear.
+    def steady(self, ids: view.Subject, lens: Lens = PLAIN, against: view.Against | None = None) -> tuple[Subject, ...] | None:
+        """What to look at (a subject, and its base in a diff) as it was a moment ago, where that was dear; None: as it is now.
 
         A page asks several questions at each piece of news, and more than one page may look. Were each answered as of its own
         moment, all would be worked out anew for each; so what took long stands for as long again.
         """
-        key = (seen[0].ids, lens) if against is None else (seen[0].ids, lens, against)
         with self._lock:
-            place = self._kept.get(key)
-            return place.seen if place is not None and self._clock() < place.rests else seen
+            place = self._kept.get((ids, lens) if against is None else (ids, lens, against))
+            return place.seen if place is not None and self._clock() < place.rests else None
 
     def index(self, subject: Subject, lens: Lens = PLAIN) -> Index:
         """The index of a subject seen through a lens. Raises UsageError or Unanswerable where that cannot be."""
@@ -142,6 +141,7 @@ class Subjects:
             if place.index is None or place.revision != revision:
                 began = self._clock()
                 place.index, place.revision = make(place.index), revision
+                _ = place.index.structure  # which most of the time goes into, and every view needs
                 place.size = size_of(place.index.profile)
                 ended = self._clock()
                 with self._lock:

@@ -17,7 +17,7 @@ from plopi.viewer import subjects
 from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.readers.results import Parsed, Summary
-from plopi.viewer.subjects import PLAIN, Subject, Subjects
+from plopi.viewer.subjects import Subject, Subjects
 from plopi.viewer.watch import Key
 
 
@@ -153,15 +153,14 @@ def test_what_was_dear_to_work_out_stands_for_as_long_again(monkeypatch: pytest.
 
     monkeypatch.setattr(subjects, "merge", slowly)
     before, after, last = moment(1), moment(2), moment(3)
-    assert found.steady(PLAIN, None, before) == (before,)
+    assert found.steady(before.ids) is None
     kept = found.index(before)
     clock.now += 0.3
-    (stands,) = found.steady(PLAIN, None, after)
-    assert stands is before and found.index(stands) is kept
-    assert found.steady(Lens(hide=("work",)), None, after) == (after,)
+    assert found.steady(before.ids) == (before,) and found.index(before) is kept
+    assert found.steady(before.ids, Lens(hide=("work",))) is None
     clock.now += 0.2
-    assert found.steady(PLAIN, None, last) == (last,)
+    assert found.steady(before.ids) is None
     assert found.index(last) is not kept
     monkeypatch.setattr(subjects, "LONGEST_REST", 0.0)
     found.index(after)
-    assert found.steady(PLAIN, None, last) == (last,)
+    assert found.steady(before.ids) is None

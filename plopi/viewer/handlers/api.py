@@ -18,7 +18,7 @@ from plopi.viewer.payloads.flame import Asked
 from plopi.viewer.payloads.timeline import buckets
 from plopi.viewer.processes import Vital
 from plopi.viewer.security import Refused
-from plopi.viewer.subjects import PLAIN, Subject, load
+from plopi.viewer.subjects import Subject, load
 from plopi.viewer.view import View, base_of, lens_of, subject_of
 
 
@@ -100,7 +100,7 @@ class ProfileDetail(SubjectApi):
         if len(ids) == 1:
             await self.answer(lambda: detail(entries[0], now_ns, self.vital(entries[0])))
             return
-        (subject,) = self.services.subjects.steady(PLAIN, None, await self.load(ids))
+        (subject,) = self.services.subjects.steady(ids) or (await self.load(ids),)
         await self.answer(
             lambda: payloads.merged(
                 subject.profiles,
@@ -145,11 +145,14 @@ class ViewHandler(SubjectApi):
     async def look(self, subject_text: str) -> Seen:
         """What the request asks to look at, once all of it has been read."""
         ids, lens, against = subject_of(subject_text), self.lens(), base_of(self.all_arguments())
-        subject, subjects = await self.load(ids), self.services.subjects
+        subjects = self.services.subjects
+        for each in ids if against is None else (*ids, *against.subject):
+            self.entry(each)
+        steady = subjects.steady(ids, lens, against)
         if against is None:
-            (subject,) = subjects.steady(lens, None, subject)
+            (subject,) = steady or (await self.load(ids),)
             return Seen(subject, subject.revision, lambda: subjects.index(subject, lens))
-        subject, base = subjects.steady(lens, against, subject, await self.load(against.subject, by_name=True))
+        subject, base = steady or (await self.load(ids), await self.load(against.subject, by_name=True))
         revisions = f"{subject.revision}-{base.revision}"
         return Seen(subject, revisions, lambda: subjects.compare(subject, lens, base, against))
 
