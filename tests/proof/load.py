@@ -130,7 +130,7 @@ async def _under(load: Load, port: int, folder: Path, process: psutil.Process) -
     cpu, own = sum(process.cpu_times()[:2]), time.process_time()
     stalled = [asyncio.create_task(_stall(port, end)) for _ in range(load.stalled)]
     tasks = [asyncio.create_task(_follow(port, end, seen)) for _ in range(load.sockets)]
-    tasks += [asyncio.create_task(_client(port, end, seen)) for _ in range(load.clients)]
+    tasks += [asyncio.create_task(_client(port, end, seen, number)) for number in range(load.clients)]
     tasks += [asyncio.create_task(_rewrite(folder, end, load.rewrites)), asyncio.create_task(_weigh(process, end, seen))]
     await asyncio.gather(*tasks)
     for task in stalled:
@@ -163,9 +163,9 @@ async def _get(
     return int(head.split()[1]), body
 
 
-async def _client(port: int, end: float, seen: Seen) -> None:
-    """Reads pages of the list, with pauses, over one connection."""
-    chance = random.Random(id(seen) ^ id(end))
+async def _client(port: int, end: float, seen: Seen, number: int) -> None:
+    """Reads pages of the list, with pauses, over one connection; each client at times of its own."""
+    chance = random.Random(number)
     await asyncio.sleep(chance.uniform(0, ASK_SECONDS))
     streams = await asyncio.open_connection("127.0.0.1", port)
     while time.monotonic() < end:
