@@ -28,24 +28,21 @@ class WakeupWatch:
     """
 
     def __init__(self) -> None:
-        self._original = signal.set_wakeup_fd
-        self._watching = False
+        self._original = self._watching = signal.set_wakeup_fd
         self._tell: Callable[[Question | None], None] = _ignore
 
     def begin(self, tell: Callable[[Question | None], None]) -> None:
         self._tell = tell
         self._original = signal.set_wakeup_fd
-        signal.set_wakeup_fd = self._watch
-        self._watching = True
+        signal.set_wakeup_fd = self._watching = self._watched(self._original)
         if in_main_thread():
             self._learn()
         else:
             tell(self._ask_later)
 
     def end(self) -> None:
-        if self._watching and signal.set_wakeup_fd == self._watch:
+        if signal.set_wakeup_fd is self._watching:
             signal.set_wakeup_fd = self._original
-        self._watching = False
         self._tell = _ignore
 
     def _ask_later(self, timeout: int) -> bool:
@@ -77,10 +74,17 @@ class WakeupWatch:
             os.close(reader)
             os.close(writer)
 
-    def _watch(self, fd: int, /, **options: Any) -> int:
-        before = self._original(fd, **options)
-        self._know(fd)
-        return before
+    def _watched(self, original: Callable[..., int]) -> Callable[..., int]:
+        """``original`` as far as the program can tell: what looks into ``signal`` finds a function of that module."""
+
+        def set_wakeup_fd(fd: int, /, **options: Any) -> int:
+            before = original(fd, **options)
+            self._know(fd)
+            return before
+
+        set_wakeup_fd.__module__, set_wakeup_fd.__qualname__ = signal.__name__, set_wakeup_fd.__name__
+        set_wakeup_fd.__doc__ = original.__doc__
+        return set_wakeup_fd
 
     def _know(self, descriptor: int) -> None:
         if descriptor < 0:

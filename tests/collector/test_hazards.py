@@ -49,6 +49,21 @@ def test_wakeup_descriptor_set_after_the_start_is_noticed_and_not_changed(run):
     assert ran.answer == {"known": True, "kept": True, "identity": True}
 
 
+def test_what_is_watched_looks_like_a_function_of_its_module(run):
+    """CPython's test_signal, test_functions_module_attr, failed beside the Python engine."""
+    ran = run("""
+        import inspect
+        c = Collector(0.004, "cpu", "python")
+        c.start(None)
+        functions = [each for each in vars(signal).values() if inspect.isroutine(each) and not inspect.isbuiltin(each)]
+        strange = [each.__qualname__ for each in functions if each.__module__ != "signal"]
+        watched = signal.set_wakeup_fd
+        c.stop()
+        answer(strange=strange, name=watched.__qualname__, same=watched.__doc__ == signal.set_wakeup_fd.__doc__)
+    """)
+    assert ran.answer == {"strange": [], "name": "set_wakeup_fd", "same": True}
+
+
 @pytest.mark.parametrize("mode", ["cpu", "virtual", "wall", "both"])
 @pytest.mark.parametrize(
     ("ending", "code"),
