@@ -2,7 +2,8 @@
 
 Runs modules of CPython's own test suite (``pyenv``'s Pythons have them) twice, without and with the engine at 1 kHz by CPU and
 wall time, and compares the outcome of every single test. A test that differs is run again, both ways, before it counts: suites
-have tests that fail now and then by themselves. What is known to differ, and why, stands in ``EXPLAINED``.
+have tests that fail now and then by themselves. One that hangs costs its own patience, and no other's outcome. What is known to
+differ, and why, stands in ``EXPLAINED``.
 
     python tests/native/foreign.py test_gc test_signal        # CPython's
     python tests/native/foreign.py --unittest tornado.test     # any other package's, by unittest's discovery of its modules
@@ -11,12 +12,16 @@ have tests that fail now and then by themselves. What is known to differ, and wh
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,75 +31,68 @@ EXPLAINED: dict[str, str] = {
     r"test_gc\.GCTests\.test_get_count": "the Python engine makes objects, and gc.get_count() tells",
 }
 """Patterns of tests whose outcome may differ while plopi samples, and why."""
-SLICE_SECONDS = 900
-
-RUNNER = r"""
-import faulthandler, json, sys, unittest
-from pathlib import Path
-names, out, options = sys.argv[1].split(","), Path(sys.argv[2]), json.loads(sys.argv[3])
-collector = None
-if options["engine"]:
-    from plopi.collector import Collector
-    collector = Collector(interval=options["interval"], mode=options["mode"], engine=options["engine"])
-
-class Result(unittest.TextTestResult):
-    outcomes = {}
-    def note(self, test, outcome): self.outcomes[test.id()] = outcome
-    def addSuccess(self, test): super().addSuccess(test); self.outcomes.setdefault(test.id(), "ok")
-    def addFailure(self, test, error): super().addFailure(test, error); self.note(test, "failed")
-    def addError(self, test, error): super().addError(test, error); self.note(test, "error")
-    def addSkip(self, test, reason): super().addSkip(test, reason); self.note(test, "skipped")
-    def addExpectedFailure(self, test, error): super().addExpectedFailure(test, error); self.note(test, "expected failure")
-    def addUnexpectedSuccess(self, test): super().addUnexpectedSuccess(test); self.note(test, "unexpected success")
-    def addSubTest(self, test, subtest, error):
-        super().addSubTest(test, subtest, error)
-        if error is not None: self.note(test, "failed")
-
-faulthandler.dump_traceback_later(options["timeout"] - 20, exit=True)
-try:
-    from test import support
-    support.use_resources = {"walltime": None, "cpu": None, "subprocess": None}
-    support.verbose = 0
-except ImportError:
-    pass
-sys.argv[1:] = []
-if collector: collector.start(None)
-def wanted(suite):
-    for each in suite:
-        yield from wanted(each) if isinstance(each, unittest.TestSuite) else [each] if options["without"] not in each.id() else []
-suite = unittest.TestSuite(wanted(unittest.defaultTestLoader.loadTestsFromNames(names)))
-result = unittest.TextTestRunner(resultclass=Result, verbosity=1, stream=sys.stderr).run(suite)
-facts = {}
-if collector:
-    collector.stop()
-    about = collector.about
-    facts = {"ticks": about.ticks, "engine": about.engine, "notes": list(about.notes)}
-out.write_text(json.dumps([Result.outcomes, facts]))
-"""
+RUNNER = ROOT / "tests/native/foreign_runner.py"
+PATIENCE_SECONDS = 120
 
 
-def run(names: list[str], engine: bool, options: argparse.Namespace) -> tuple[dict[str, str], dict[str, object]]:
-    """Outcome by test, and what the collector says of its profile; a process that dies is an outcome, too."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "outcomes.json"
-        told = {name: getattr(options, name) for name in ("mode", "interval", "timeout", "without")}
-        told["engine"] = options.engine if engine else None
-        command = [sys.executable, "-X", "faulthandler", "-c", RUNNER, ",".join(names), str(out), json.dumps(told)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(options.plopi), os.environ.get("PYTHONPATH")])),
-        }
+@dataclass(frozen=True)
+class Ran:
+    """What came of the tests of a module: outcome by test, and what the collectors of the processes say of their profiles."""
+
+    outcomes: dict[str, str]
+    ticks: int | None
+    """None: no process came to its end."""
+    notes: tuple[str, ...]
+
+
+def run(names: list[str], engine: bool, options: argparse.Namespace) -> Ran:
+    """A test that hangs, or with which the process dies, has that for an outcome, and the others go on in a new process."""
+    told = {name: getattr(options, name) for name in ("mode", "interval", "without")}
+    told["engine"] = options.engine if engine else None
+    ends: dict[str, str] = {}
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        journal, errors = Path(folder) / "journal", Path(folder) / "stderr"
+        journal.touch()
+        while True:
+            size = journal.stat().st_size
+            ended = _watched([",".join(names), str(journal), json.dumps(told)], journal, errors, options)
+            lines = [json.loads(line) for line in journal.read_text().splitlines()]
+            facts = lines.pop()[0] if lines and len(lines[-1]) == 1 else None
+            if facts is None or ended != "ended with 0":
+                culprit = lines[-1][0] if lines and lines[-1][1] is None else f"the process of {','.join(names)}"
+                ends[culprit] = ended
+                notes.append(f"{culprit} {ended}: {errors.read_text(errors='replace')[-1500:]}")
+            if facts is not None or journal.stat().st_size == size:
+                known = facts or {}
+                return Ran(dict(lines) | ends, known.get("ticks"), (*notes, *known.get("notes", ())))
+
+
+def _watched(arguments: list[str], journal: Path, errors: Path, options: argparse.Namespace) -> str:
+    """Run a process until it ends, or writes nothing for too long; says how it ended."""
+    path = os.pathsep.join(filter(None, [str(options.plopi), os.environ.get("PYTHONPATH")]))
+    with errors.open("w") as stderr, subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", RUNNER.read_text(), *arguments],
+        cwd=journal.parent, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        first, since = journal.stat().st_size, time.monotonic()
+        size = first
         try:
-            done = subprocess.run(
-                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                errors="replace", timeout=options.timeout,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return {",".join(names): f"still running after {options.timeout} s"}, {}
-        if not out.exists():
-            return {",".join(names): f"ended with {done.returncode}: {done.stderr[-1500:]}"}, {}
-        outcomes, facts = json.loads(out.read_text())
-        return outcomes, facts
+            while process.poll() is None:
+                now = journal.stat().st_size
+                size, since = now, since if now == size else time.monotonic()
+                patience = options.timeout if size > first else max(options.timeout, PATIENCE_SECONDS)  # imports are no test
+                if time.monotonic() - since > patience:
+                    process.send_signal(signal.SIGABRT)  # faulthandler tells where all threads are
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(5)
+                    return f"nothing for {patience} s"
+                time.sleep(0.05)
+            return f"ended with {process.returncode}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what the tests left behind
 
 
 def differences(without: dict[str, str], with_engine: dict[str, str]) -> dict[str, tuple[str, str]]:
@@ -107,7 +105,7 @@ def still_differs(name: str, options: argparse.Namespace) -> tuple[str, str] | N
     """The two outcomes of one test alone, run again up to three times; None once they were the same."""
     pair = ("", "")
     for _ in range(3):
-        without, with_engine = run([name], False, options)[0], run([name], True, options)[0]
+        without, with_engine = run([name], False, options).outcomes, run([name], True, options).outcomes
         pair = (without.get(name, str(without)), with_engine.get(name, str(with_engine)))
         if pair[0] == pair[1]:
             return None
@@ -116,16 +114,18 @@ def still_differs(name: str, options: argparse.Namespace) -> tuple[str, str] | N
 
 def compare(module: str, options: argparse.Namespace) -> int:
     """Print how a module fares; the number of differences that nothing explains."""
-    without, _ = run([module], False, options)
-    with_engine, facts = run([module], True, options)
-    if any("_FailedTest" in name for name in without):
+    without, with_engine = run([module], False, options), run([module], True, options)
+    if any("_FailedTest" in name for name in without.outcomes):
         print(f"{module}: cannot be imported by this Python: left out", flush=True)
         return 0
     strange = 0
-    first = differences(without, with_engine)
-    print(f"{module}: {len(without)} tests, {facts.get('ticks', 'no')} ticks, {len(first)} differ at first", flush=True)
-    for note in facts.get("notes", ()):  # type: ignore[attr-defined]
-        print(f"    the profile notes: {note}")
+    first = differences(without.outcomes, with_engine.outcomes)
+    ticks = "no" if with_engine.ticks is None else with_engine.ticks
+    print(f"{module}: {len(without.outcomes)} tests, {ticks} ticks, {len(first)} differ at first", flush=True)
+    for note in without.notes:
+        print(f"    without: {note}")
+    for note in with_engine.notes:
+        print(f"    with: {note}")
     for name, pair in first.items():
         again = still_differs(name, options) if re.fullmatch(r"[\w.]+", name) and name.count(".") > 1 else pair
         reason = next((why for pattern, why in EXPLAINED.items() if re.search(pattern, name)), None)
@@ -140,12 +140,14 @@ def compare(module: str, options: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", help=f"of CPython's suite (default: {' '.join(MODULES)})")
-    parser.add_argument("--without", default="VSOCK", help="tests left out: these hang in sandboxes by themselves (%(default)s)")
+    parser.add_argument(
+        "--without", default="VSOCK", help="pattern of tests left out (%(default)s: hang in sandboxes by themselves)"
+    )
     parser.add_argument("--unittest", action="store_true", help="the names are those of any importable modules")
     parser.add_argument("--mode", default="both")
     parser.add_argument("--engine", default="native", help="python or native (default)")
     parser.add_argument("--interval", type=float, default=0.001)
-    parser.add_argument("--timeout", type=int, default=SLICE_SECONDS, help="seconds for a module (default %(default)s)")
+    parser.add_argument("--timeout", type=int, default=PATIENCE_SECONDS, help="seconds for a single test (default %(default)s)")
     parser.add_argument(
         "--plopi", type=Path, default=ROOT, help="where plopi lies, built for this Python (default: this checkout)"
     )
