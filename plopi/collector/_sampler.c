@@ -459,7 +459,8 @@ static PyObject *sampler_is_free(PyObject *module, PyObject *over_handler) {
 
 PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory, pass_on, main_only, over_handler)\n--\n\n"
                         "Begin to sample. Raises RuntimeError where SIGPROF or its timer is somebody else's; over_handler: a handler that is\n"
-                        "installed is plopi's own, and comes back at stop(). pass_on: files in own_directory that call the application.");
+                        "installed is plopi's own, and comes back at stop(). pass_on: files in own_directory that call the application.\n"
+                        "Returns 0, or the errno for which wall time has no ticker (resume() tries again).");
 
 static PyObject *sampler_start(PyObject *module, PyObject *args) {
     (void)module;
@@ -513,20 +514,15 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     }
     atomic_store(&session.state, ON);
     sigaction(SIGNAL, &action, &session.former);
+    int error = 0;
     if (clocks & WALL_CLOCK) {
         list_threads(0);
-        int error = ticker_start(interval_ns, SIGNAL);
-        if (error != 0) {
-            atomic_store(&session.state, OFF);
-            sigaction(SIGNAL, &session.former, NULL);
-            errno = error;
-            return raise_os_error();
-        }
+        error = ticker_start(interval_ns, SIGNAL);
     }
     if (clocks & CPU_CLOCK) {
         arm(interval_ns);
     }
-    Py_RETURN_NONE;
+    return PyLong_FromLong(error);
 }
 
 PyDoc_STRVAR(stop_doc, "stop()\n--\n\nNo more samples; the signal's former action is back. What was sampled can still be taken. Idempotent.");
@@ -564,7 +560,7 @@ static PyObject *sampler_pause(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(resume_doc, "resume(interval_ns)\n--\n\nArm the timer again.");
+PyDoc_STRVAR(resume_doc, "resume(interval_ns)\n--\n\nArm the timer again. As start(): 0, or the errno for which wall time has no ticker.");
 
 static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
     (void)module;
@@ -572,17 +568,16 @@ static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
     if (PyErr_Occurred()) {
         return NULL;
     }
-    if (atomic_load(&session.state) == ON) {
-        if (signal_is_ours()) { /* else it is the program's, which is not to be sent any */
-            if (session.clocks & WALL_CLOCK) {
-                ticker_resume();
-            }
-            if (session.clocks & CPU_CLOCK) {
-                arm(interval_ns);
-            }
+    int error = 0;
+    if (atomic_load(&session.state) == ON && signal_is_ours()) { /* else it is the program's, which is not to be sent any */
+        if (session.clocks & WALL_CLOCK) {
+            error = ticker_resume();
+        }
+        if (session.clocks & CPU_CLOCK) {
+            arm(interval_ns);
         }
     }
-    Py_RETURN_NONE;
+    return PyLong_FromLong(error);
 }
 
 PyDoc_STRVAR(is_ours_doc, "is_ours()\n--\n\nWhether signal and timer are still as start() set them.");

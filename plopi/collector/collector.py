@@ -230,7 +230,13 @@ class Collector:
         self._helper_done = original("allocate_lock")()
         self._wake.acquire()
         self._helper_done.acquire()
-        self._helper_ident = original("start_new_thread")(self._help, (self._wake, self._helper_done, muted))
+        try:
+            self._helper_ident = original("start_new_thread")(self._help, (self._wake, self._helper_done, muted))
+        except RuntimeError as error:
+            if not after_fork:
+                raise
+            alone.unmute(muted or [])
+            self._engine.tally.note(f"the recording did not grow all the time: {error} after a fork")
 
     def _stop_helper(self) -> None:
         helper, self._helper_ident = self._helper_ident, None

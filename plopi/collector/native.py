@@ -6,6 +6,7 @@ rows to the collector's tables and decides where the engine can be had.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -114,7 +115,7 @@ class NativeEngine:
         self.table: StackTable = NativeTable(max_stacks, plan.max_depth)
         self._sampler: Any = _sampler()
         self._timer = Timer("cpu", walk.on_tick)
-        self._running = False
+        self._running = self._paused = self._without_ticker = False
 
     def start(self) -> None:
         sampler = self._sampler
@@ -125,7 +126,7 @@ class NativeEngine:
             raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         clocks = (sampler.CPU_CLOCK if self.plan.measures_cpu else 0) | (sampler.WALL_CLOCK if self.plan.measures_wall else 0)
         try:
-            sampler.start(
+            without_ticker = sampler.start(
                 clocks,
                 self.plan.interval_ns,
                 self.plan.max_depth,
@@ -138,6 +139,7 @@ class NativeEngine:
         except (RuntimeError, OSError) as error:
             raise UsageError(f"the native engine cannot be used: {error}; use engine='python'") from error
         self._running = True
+        self._note_ticker(without_ticker)
         tick = kernel_tick_ns()
         if self.plan.measures_cpu and self.plan.interval_ns < tick:
             self.tally.note(f"interval raised from {self.plan.interval_ns / 1e6:g} ms to {tick / 1e6:g} ms, the kernel's tick")
@@ -151,6 +153,14 @@ class NativeEngine:
         if self._running and not self._sampler.is_ours():
             self._sampler.pause()  # the signals that we cause are not for the program's handler
             self.tally.note("sampling interrupted: SIGPROF or its timer was taken over by the program")
+        elif self._without_ticker and not self._paused:
+            self.resume()
+
+    def _note_ticker(self, error: int) -> None:
+        """Wall time needs a thread, and a process may not have any more of them; it is asked for again by ``check``."""
+        self._without_ticker = error != 0
+        if error:
+            self.tally.note(f"wall time was not sampled all the time: no thread could be started for it ({os.strerror(error)})")
 
     def settle(self) -> None:
         if self._running:
@@ -175,12 +185,14 @@ class NativeEngine:
             )
 
     def pause(self) -> None:
+        self._paused = True
         if self._running:
             self._sampler.pause()
 
     def resume(self) -> None:
+        self._paused = False
         if self._running:
-            self._sampler.resume(self.plan.interval_ns)
+            self._note_ticker(self._sampler.resume(self.plan.interval_ns))
 
     def stop(self) -> None:
         if self._running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import textwrap
 from typing import Any
@@ -534,6 +535,97 @@ def test_a_fork_meets_no_thread_of_ours_and_wall_time_goes_on(native: Built) -> 
         """,
     )
     assert found[0] == [] and found[1] > 0.4 and found[2]
+
+
+LIMITED = """
+import resource
+profiled(lambda: None, mode="both").snapshot()  # all is imported: what follows may not read our folders
+os.setgid(54321); os.setuid(54321)  # of nobody else, so that what it may have can be counted
+def limit(count): resource.setrlimit(resource.RLIMIT_NPROC, (count, resource.getrlimit(resource.RLIMIT_NPROC)[1]))
+"""
+"""A child counts as a thread does: main, helper, ticker and one child are 4."""
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes a user of its own to limit its threads: run as root")
+
+
+@as_root
+@pytest.mark.parametrize("mode", ["wall", "both"])
+def test_a_ticker_that_cannot_be_had_after_a_fork_is_noted_and_tried_again(native: Built, mode: str) -> None:
+    found = run(
+        native,
+        LIMITED
+        + f"""
+collector = Collector(interval=0.004, mode="{mode}", engine="native")
+collector.start(None)
+limit(3)
+child = os.fork()
+if child == 0:
+    time.sleep(0.5)
+    os._exit(0)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+before = sum(shares(collector.snapshot(), "wall").values())
+time.sleep(2.5)
+collector.stop()
+after = sum(shares(collector.snapshot(), "wall").values())
+print(json.dumps([status, before, after, list(collector.about.notes)]))
+""",
+    )
+    status, before, after, notes = found
+    assert status == 0 and before < 0.4 and after > before + 0.5
+    assert [note for note in notes if note.startswith("wall time was not sampled all the time: no thread could be started")]
+
+
+@as_root
+def test_a_child_that_cannot_have_the_ticker_says_so_in_its_profile(native: Built) -> None:
+    found = run(
+        native,
+        LIMITED
+        + """
+collector = Collector(interval=0.004, mode="both", engine="native")
+collector.start(None)
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    limit(4)  # of the parent's three and this one's three
+    own = Collector(interval=0.004, mode="both", engine="native")
+    start_helper = own._start_helper
+    own._start_helper = lambda: (limit(5), start_helper())
+    own.start(None)
+    spin(0.2)
+    own.stop()
+    os.write(writer, json.dumps([sum(shares(own.snapshot()).values()), list(own.about.notes)]).encode())
+    os._exit(0)
+os.close(writer)
+os.waitpid(child, 0)
+collector.stop()
+print(os.read(reader, 10000).decode())
+""",
+    )
+    assert found[0] == pytest.approx(0.2, rel=0.3)
+    assert [note for note in found[1] if note.startswith("wall time was not sampled all the time: no thread could be started")]
+
+
+@as_root
+def test_a_helper_that_cannot_be_had_after_a_fork_is_noted_and_nothing_is_said(native: Built) -> None:
+    done = native.run(
+        "-c",
+        PRELUDE
+        + LIMITED
+        + """
+collector = Collector(interval=0.004, mode="cpu", engine="native")
+collector.start(None)
+limit(2)
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+spin(0.3)
+collector.stop()
+print(json.dumps([shares(collector.snapshot()).get("spin", 0), list(collector.about.notes)]))
+""",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    spun, notes = json.loads(done.stdout)
+    assert spun > 0.2 and any("did not grow all the time" in note for note in notes)
 
 
 def test_a_child_forked_after_the_program_took_the_signal_goes_on(native: Built) -> None:
