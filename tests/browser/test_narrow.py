@@ -61,3 +61,9 @@ def test_the_choices_of_the_graph_take_one_row_of_a_usual_window(viewer: Viewer,
     page = opened(viewer.graph(opened(), "busy-server"))
     drawn(page)
     assert page.locator("#controls").bounding_box()["height"] <= 45
+
+
+def test_a_search_says_in_a_narrow_window_how_much_it_found(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.graph(opened(), "busy-server").replace("/graph", "/flame?q=json"), size=PHONE)
+    page.wait_for_selector("#flame[data-ready]")
+    assert page.locator("#controls .matched").is_visible() and "matched" in page.inner_text("#controls .matched")
