@@ -19,6 +19,7 @@ from typing import Any, cast
 from plopi.collector import native_sources, selftest, walk
 from plopi.collector.clock import Timer, kernel_tick_ns
 from plopi.collector.engine import Plan, Tally
+from plopi.collector.native_threads import MAIN_THREAD
 from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREADS, PASSES_ON, StackTable
 from plopi.errors import UsageError
 from plopi.model import CPU, NATIVE, NONE, SAMPLES, WALL, ProfileBuilder
@@ -289,6 +290,8 @@ def _name_of_thread(ident: int, tid: int) -> str:
     live = threading._active.get(ident)  # type: ignore[attr-defined]
     if live is not None and live.native_id == tid:
         return str(live.name)
+    if tid == os.getpid():
+        return MAIN_THREAD
     ended = (thread.name for thread in list(threading._dangling) if thread.native_id == tid)  # type: ignore[attr-defined]
     return next(ended, "")
 

@@ -10,6 +10,9 @@ import sys
 import threading
 from typing import Any
 
+MAIN_THREAD = "MainThread"
+"""Its name where ``threading`` knows its greenlet instead."""
+
 
 def original(name: str, module: str = "_thread") -> Any:
     """``MODULE.NAME`` of a module that is loaded, as CPython made it."""

@@ -134,12 +134,16 @@ class Session:
             util.register_after_fork(self, _finish_with_multiprocessing)
 
 
+_BELOW_FORK, _SUBPROCESS = ("plopi.collector.", "gevent.os"), ("subprocess", "gevent.subprocess")
+
+
 def _about_to_exec() -> bool:
-    """This child was forked by ``subprocess`` to become another program, by an exec in C: a timer would kill that program."""
+    """This child was forked by ``subprocess``, or gevent's, to become another program, by an exec in C: a timer would kill that
+    program."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("plopi.collector."):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_BELOW_FORK):
         frame = frame.f_back
-    return frame is not None and frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") == "subprocess"
+    return frame is not None and frame.f_code.co_name == "_execute_child" and frame.f_globals.get("__name__") in _SUBPROCESS
 
 
 def _finish_with_multiprocessing(session: Session) -> None:

@@ -28,6 +28,7 @@ each thread counts for what its own CPU clock says.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import signal
 import sys
@@ -40,7 +41,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from plopi.collector.interpreter import is_free_threaded
-from plopi.collector.native_threads import main_ident, original
+from plopi.collector.native_threads import MAIN_THREAD, main_ident, original
 from plopi.collector.stacks import Mark, Record, StackTable
 
 MANY_THREADS = 8
@@ -72,15 +73,23 @@ ERRORS_IN_A_ROW = 3
 OWN_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, NameError, OSError, RuntimeError, TypeError, ValueError)
 
 _pthread_clock: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", None)
+_LINUX, _OF_THREAD = sys.platform == "linux", 6
+"""The kernel's clock id of a thread: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, above them the inverted number of the thread."""
 _swap_gc = sys.version_info < (3, 12)
 """Before 3.12 a collection inside ``sys._current_frames`` could take its lock a second time."""
 
 
-def thread_clock(ident: int) -> int:
-    """Id of a living thread's CPU clock; only for an ident in ``sys._current_frames()``, with the GIL held since."""
-    if _pthread_clock is None:
-        return time.CLOCK_PROCESS_CPUTIME_ID
-    return _pthread_clock(ident)
+def thread_clock(s: Sampler, ident: int) -> int:
+    """Id of a thread's CPU clock. A thread that ``sys._current_frames`` has listed may have ended since.
+
+    So Linux is asked by the thread's number, where ``threading`` knows it: ``pthread_getcpuclockid`` looks into memory of the
+    thread's own, which may be gone. The main thread's stays, and its number may be wrong after a fork.
+    """
+    thread = s.thread_names.get(ident)
+    tid: int | None = None if thread is None or not _LINUX or ident == s.main else thread.native_id
+    if tid:
+        return ~tid << 3 | _OF_THREAD
+    return time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
 
 
 class Sampler:
@@ -135,7 +144,8 @@ class Sampler:
         self.gc_clock = thread_time_ns if timer else time.monotonic_ns
         self.gc_stride = 1
         for ident in () if is_free_threaded() else sys._current_frames():
-            adopt(self, ident)
+            with contextlib.suppress(OSError):  # it has just ended
+                adopt(self, ident)
         self.mine = self.records.get(self.main) or adopt(self, self.main)
 
     def set_has_room(self, question: Callable[[int], object] | None) -> None:
@@ -273,17 +283,20 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                     if record is None or now < 0:
                         record = Record()
                         record.ident = ident
-                        record.clock = time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
+                        thread = s.thread_names.get(ident)
+                        try:
+                            record.clock = thread_clock(s, ident)
+                            now = clock_gettime_ns(record.clock)
+                        except OSError:
+                            continue  # it has just ended
                         record.cpu = record.wall_cpu = record.quiet = record.gc_time = record.gc_debt = 0
                         record.wall = s.wall_pass
                         record.cell = record.overflow = None
                         record.over = 0
                         record.cells = {}
                         record.thread = -1
-                        thread = s.thread_names.get(ident)
                         record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
                         records[ident] = record
-                        now = clock_gettime_ns(record.clock)
                     used = now - record.cpu
                     if used > still:
                         record.cpu = now
@@ -396,7 +409,7 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
     """A record for a thread that is seen for the first time; its CPU time counts from ``cpu`` (None: from now on)."""
     record = Record()
     record.ident = ident
-    record.clock = thread_clock(ident)
+    record.clock = thread_clock(s, ident)
     record.cpu = record.wall_cpu = clock_gettime_ns(record.clock) if cpu is None else cpu
     record.wall = s.wall_pass
     record.quiet = record.gc_time = record.gc_debt = 0
@@ -405,7 +418,7 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
     record.cells = {}
     record.thread = -1
     thread = s.thread_names.get(ident)
-    record.name = "" if thread is None else thread.name
+    record.name = (MAIN_THREAD if ident == s.main else "") if thread is None else thread.name
     s.records[ident] = record
     return record
 
@@ -461,7 +474,10 @@ def sample_wall(s: Sampler) -> None:
         for ident, top in frames.items():
             record = s.records.get(ident)
             if record is None:
-                record = adopt(s, ident, 0)
+                try:
+                    record = adopt(s, ident, 0)
+                except OSError:
+                    continue  # it has just ended
             elif many and (record.quiet >= STILL) is not sweep:
                 continue
             spent += _look(s, record, top, now)
@@ -474,11 +490,10 @@ def _look(s: Sampler, record: Record, top: FrameType, now: int) -> int:
     """Wall time of one thread; returns the CPU time it used since the last look."""
     try:
         cpu = clock_gettime_ns(record.clock)
-    except OSError:
+    except OSError:  # that thread has ended; another that has its ident is found by the next look
         del s.records[record.ident]
         _settle(s, record)
-        record = adopt(s, record.ident, 0)
-        cpu = clock_gettime_ns(record.clock)
+        return 0
     used = cpu - record.wall_cpu
     if record.cell is not None and not used:
         record.quiet += 1

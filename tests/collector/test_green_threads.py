@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.collector.conftest import PRELUDE, Ran, roughly
+from tests.collector.conftest import PRELUDE, ROOT, Ran, roughly
+from tests.collector.test_cli import profiled, profiles
 from tests.proof.toggles import engines
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
@@ -33,7 +36,9 @@ def profiled(engine, mode):
     for thread in threads:
         thread.join()
     collector.stop()
-    return containing(collector.snapshot(), "spin")["spin"]
+    profile = collector.snapshot()
+    heavy = [name for name, seconds in by_thread(profile).items() if seconds > 0.3]
+    return [containing(profile, "spin")["spin"], heavy]
 
 def ends_by_itself(engine):
     collector = Collector(0.002, "cpu", engine)
@@ -54,4 +59,20 @@ def test_greenlets_are_profiled(run: Callable[..., Ran], engine: str) -> None:
         pytest.skip("the native engine is not built here")
     told = run(PROGRAM.format(prelude=PRELUDE, engine=engine), prelude=False)
     assert not told.err
-    assert told.answer == {"ended": True, "cpu": roughly(0.6), "both": roughly(0.6), "descriptors": 0}
+    found = [roughly(0.6), ["MainThread"]]
+    assert told.answer == {"ended": True, "cpu": found, "both": found, "descriptors": 0}
+
+
+def test_a_child_of_gevents_subprocess_leaves_no_recording(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "from gevent import monkey, subprocess\n"
+        "monkey.patch_all()\n"
+        "import time\n"
+        "def burn():\n"
+        "    end = time.thread_time() + 0.1\n"
+        "    while time.thread_time() < end: sum(range(100))\n"
+        "print(subprocess.run(['echo', 'from a child'], capture_output=True, preexec_fn=burn).stdout)\n"
+    )
+    ran = profiled(sys.executable, ["program.py"], tmp_path, "--interval", "2ms", env={"PYTHONPATH": str(ROOT)})
+    assert (ran.code, ran.out, ran.err) == (0, "b'from a child\\n'\n", "")
+    assert len(profiles(tmp_path)) == 1

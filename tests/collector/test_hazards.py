@@ -639,3 +639,28 @@ def test_a_clock_that_is_set_anew_changes_no_duration(run, mode):
     """)
     assert ran.answer["said"] == approx(ran.answer["took"], abs=0.2)
     assert 0 < ran.answer["found"] <= ran.answer["took"] + 0.1
+
+
+@pytest.mark.parametrize("mode", ["cpu", "wall", "both"])
+def test_a_thread_that_ends_while_it_is_looked_at_is_left_out(run, mode):
+    """It was listed among the living, and is gone when its clock is asked for."""
+    ran = run(
+        f"""
+        dead = threading.Thread(target=int)
+        dead.start()
+        dead.join()
+        living, sys._current_frames = sys._current_frames, lambda: {{**living(), dead.ident: sys._getframe()}}
+        collector = Collector(0.004, {mode!r}, "python")
+        collector.start(None)
+        busy = threading.Thread(target=spin, args=(0.3,))
+        busy.start()
+        spin(0.3)
+        busy.join()
+        helped = collector._helper_done.locked()
+        collector.stop()
+        answer(cpu=containing(collector.snapshot(), "spin", kind="samples")["spin"], helped=helped)
+        """
+    )
+    assert not ran.err
+    assert ran.answer["helped"]
+    assert ran.answer["cpu"] > 10
