@@ -48,6 +48,10 @@ static int is_readable(View *view, const void *start, size_t size) {
     return page_is_readable(view, first) && (first == last || page_is_readable(view, last));
 }
 
+static int is_aligned(const void *pointer) {
+    return ((uintptr_t)pointer & (sizeof(void *) - 1)) == 0;
+}
+
 /* The live part of the newest chunk. While a chunk is being pushed or popped the top lies in another one: then it has none. */
 static void view_open(View *view, PyThreadState *thread) {
     memset(view, 0, sizeof *view);
@@ -86,7 +90,7 @@ static int in_data_stack(View *view, uintptr_t frame) {
 }
 
 static int may_follow(View *view, const Frame *frame) {
-    if ((uintptr_t)frame & (sizeof(void *) - 1)) {
+    if (!is_aligned(frame)) {
         return 0;
     }
     int place = in_data_stack(view, (uintptr_t)frame);
@@ -141,11 +145,11 @@ MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth
         if (cframe == &thread->root_cframe) {
             return walk_chain(&view, cframe->current_frame, NULL, sample, max_depth);
         }
-        if (cframe == NULL || !is_readable(&view, cframe, sizeof *cframe)) {
+        if (cframe == NULL || !is_aligned(cframe) || !is_readable(&view, cframe, sizeof *cframe)) {
             return TORN;
         }
         _PyCFrame *below = cframe->previous;
-        if (below == NULL || (below != &thread->root_cframe && !is_readable(&view, below, sizeof *below))) {
+        if (below == NULL || (below != &thread->root_cframe && (!is_aligned(below) || !is_readable(&view, below, sizeof *below)))) {
             return TORN;
         }
         const Frame *outer = below->current_frame;
