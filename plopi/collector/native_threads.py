@@ -36,5 +36,5 @@ def main_ident() -> int:
     known = threading.main_thread().ident or 0
     if "gevent.monkey" not in sys.modules and "eventlet.patcher" not in sys.modules:
         return known
-    frames = sys._current_frames()
-    return known if known in frames else list(frames)[-1]
+    idents = list(sys._current_frames())
+    return known if known in idents else idents[-1]

@@ -141,7 +141,7 @@ class PythonEngine:
         sampler = self._sampler
         if sampler is None:
             return 1.0
-        if sampler.helper < 0:
+        if sampler.helper != ident():  # the first, or another one since a fork
             sampler.helper = ident()
             self._used_ns = time.process_time_ns() - time.thread_time_ns()
         wait = 1.0

@@ -439,8 +439,8 @@ def chain_of(s: Sampler, frame: FrameType) -> tuple[list[CodeType | int], None, 
 def remove_marks(s: Sampler | None) -> None:
     """From the frames of all threads that may be looked at. Those of suspended greenlets keep theirs, which do nothing."""
     others = s is not None and not is_free_threaded() and (s.interpreters is None or len(s.interpreters()) == 1)
-    for innermost in sys._current_frames().values() if others else (sys._getframe(),):
-        frame: FrameType | None = innermost
+    frame: FrameType | None
+    for frame in sys._current_frames().values() if others else (sys._getframe(),):
         while frame is not None:
             if frame.f_trace.__class__ is Mark:
                 frame.f_trace = None
@@ -518,7 +518,8 @@ def _settle(s: Sampler, record: Record) -> None:
 
 def settle_wall(s: Sampler) -> None:
     """Give every still thread its time up to the last look, and forget threads that are gone."""
-    alive = sys._current_frames() if s.interpreters is None or len(s.interpreters()) == 1 else s.records
+    lone = s.interpreters is None or len(s.interpreters()) == 1
+    alive = set(sys._current_frames() if lone else s.records)  # no frames: this function's own, among them, would keep all alive
     for ident, record in list(s.records.items()):
         _settle(s, record)
         if ident not in alive:

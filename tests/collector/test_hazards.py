@@ -49,6 +49,42 @@ def test_wakeup_descriptor_set_after_the_start_is_noticed_and_not_changed(run):
     assert ran.answer == {"known": True, "kept": True, "identity": True}
 
 
+@pytest.mark.parametrize("mode", ["cpu", "wall", "both"])
+def test_looks_keep_nothing_alive_also_after_a_fork(run, mode):
+    """A look that finds its own frame among all threads' keeps these, and their variables, until cycles are collected; CPython's
+    test_threading, test_no_refcycle_through_target, failed. The thread that looks is another one after a fork."""
+    ran = run(f"""
+        import weakref
+        class Thing: pass
+        def holds(kept):
+            thing = Thing()
+            kept.append(weakref.ref(thing))
+            time.sleep(0.1)
+            c.snapshot()
+            spin(0.05)
+        c = Collector(0.004, "{mode}", "python")
+        c.start(None)
+        gc.collect(); gc.disable()
+        kept = []
+        worker = threading.Thread(target=lambda: [holds(kept) for _ in range(4)])
+        worker.start(); worker.join()
+        for _ in range(2):
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+            for _ in range(4):
+                holds(kept)
+        gc.enable()
+        time.sleep(0.1)
+        alive = sum(each() is not None for each in kept)
+        c.stop()
+        profile = c.snapshot()
+        answer(alive=alive, own=[name for name in map(profile.function_name, range(len(profile.functions.name))) if name.endswith("._help")])
+    """)
+    assert ran.answer == {"alive": 0, "own": []}
+
+
 def test_what_is_watched_looks_like_a_function_of_its_module(run):
     """CPython's test_signal, test_functions_module_attr, failed beside the Python engine."""
     ran = run("""
