@@ -108,6 +108,18 @@ def test_a_function_is_found_by_typing(viewer: Viewer, opened: Opener) -> None:
     assert page.inner_text(".numbers-part h2") == "best_sellers"
 
 
+def test_enter_before_the_answer_means_what_was_typed(viewer: Viewer, opened: Opener) -> None:
+    page, _ = function(viewer, opened, SERVER, "sales_report")
+    page.keyboard.press("/")
+    page.keyboard.type("s")
+    page.wait_for_selector("#found button")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("best_sell")
+    page.keyboard.press("Enter")
+    ready(page, 2)
+    assert page.inner_text(".numbers-part h2") == "best_sellers"
+
+
 def test_without_a_function_the_one_with_the_most_self_is_shown(viewer: Viewer, opened: Opener) -> None:
     page = opened()
     base = viewer.id_of(page, DUMP)

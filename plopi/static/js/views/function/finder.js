@@ -37,12 +37,14 @@ export class Finder {
   }
 
   #later() {
+    this.entered = false;
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.#find(), WAIT_MS);
   }
 
   async #find() {
-    const q = this.input.value.trim();
+    const q = this.#typed();
+    clearTimeout(this.waiting);
     this.asking?.abort();
     if (!q) {
       this.#close();
@@ -51,7 +53,9 @@ export class Finder {
     this.asking = new AbortController();
     try {
       const { rows, total, shown } = await this.actions.ask(q, this.asking.signal);
-      this.#show(rows, total, shown);
+      this.listed = q;
+      if (this.entered && rows.length) this.#pick(rows[0].id);
+      else this.#show(rows, total, shown);
     } catch (error) {
       if (error.name !== "AbortError") this.#say(error.message);
     }
@@ -90,8 +94,13 @@ export class Finder {
     this.input.setAttribute("aria-expanded", "false");
   }
 
+  #typed() {
+    return this.input.value.trim();
+  }
+
   #pick(id) {
     this.#close();
+    this.entered = false;
     this.input.value = "";
     this.input.blur();
     this.actions.pick(id);
@@ -99,8 +108,11 @@ export class Finder {
 
   #key(event) {
     const buttons = [...this.list.querySelectorAll("button")];
-    if (event.key === "Enter" && buttons.length) buttons[0].click();
-    else if (event.key === "ArrowDown" && buttons.length) {
+    if (event.key === "Enter" && this.listed === this.#typed() && buttons.length) buttons[0].click();
+    else if (event.key === "Enter") {
+      this.entered = true; // faster than the answer: the list, if there is one, is about what was typed before
+      this.#find();
+    } else if (event.key === "ArrowDown" && buttons.length) {
       event.preventDefault();
       buttons[0].focus();
     } else if (event.key === "Escape") this.#close();
