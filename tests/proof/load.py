@@ -251,12 +251,13 @@ def _figures(seen: Seen) -> str:
 
 
 def judged(load: Load) -> Outcome:
-    seen = asyncio.run(run(load))
+    seen, floor = asyncio.run(run(load, floor=True))
     findings = [f"wrong: {each}" for each in dict.fromkeys(seen.wrong)]
     findings += [f"{count} answers were {status}" for status, count in seen.status.items() if status != 200]
     if seen.rss >= MOST_BYTES:
         findings.append(f"{seen.rss >> 20} MiB")
-    return Outcome(Counter({"pages of the list": len(seen.latency), "news": seen.news}), tuple(findings), (report(load, seen),))
+    counts = Counter({"pages of the list": len(seen.latency), "news": seen.news})
+    return Outcome(counts, tuple(findings), (report(load, seen, floor).replace("\n", "; "),))
 
 
 def main() -> None:
