@@ -151,7 +151,9 @@ class NativeEngine:
         return WALL_POLL_SECONDS if self.plan.measures_wall else POLL_SECONDS
 
     def check(self) -> None:
-        if self._running and not self._sampler.is_ours():
+        if (
+            self._running and not self._sampler.is_ours() and not self._paused
+        ):  # paused, it is off because a thread is about to fork
             self._sampler.pause()  # the signals that we cause are not for the program's handler
             self.tally.note("sampling interrupted: SIGPROF or its timer was taken over by the program")
         elif self._without_ticker and not self._paused:
@@ -191,9 +193,9 @@ class NativeEngine:
             self._sampler.pause()
 
     def resume(self) -> None:
-        self._paused = False
         if self._running:
             self._note_ticker(self._sampler.resume(self.plan.interval_ns))
+        self._paused = False
 
     def stop(self) -> None:
         if self._running:

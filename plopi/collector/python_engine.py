@@ -48,7 +48,7 @@ class PythonEngine:
         self._redelivery = Redelivery()
         self._interval_ns = plan.interval_ns
         self._sampler: walk.Sampler | None = None
-        self._armed = False
+        self._armed = self._paused = False
         self._recursion_limit = 0
         self._handled = self._used_ns = self._held = 0
         self._helper_cost_ns = 0
@@ -123,12 +123,14 @@ class PythonEngine:
             self._timer.give_back()
 
     def pause(self) -> None:
+        self._paused = True
         if self._armed and self._timer is not None:
             self._timer.disarm()
 
     def resume(self) -> None:
         if self._armed and self._timer is not None:
             self._arm(self._timer.rearm(self._interval_ns))
+        self._paused = False
 
     def abandon(self) -> None:
         self._sampler = None
@@ -215,6 +217,8 @@ class PythonEngine:
             reason = f"the handler failed {sampler.errors} times ({sampler.last_error})"
         else:
             taken = timer.taken()
+            if self._paused:  # the timer is off because a thread is about to fork
+                return
             reason = f"sampling interrupted: {taken}" if taken else None
             if taken and "handler" in taken:
                 timer.disarm()

@@ -85,6 +85,22 @@ def test_looks_keep_nothing_alive_also_after_a_fork(run, mode):
     assert ran.answer == {"alive": 0, "own": []}
 
 
+def test_the_helper_does_not_blame_the_program_for_a_timer_that_is_off_for_a_fork(run):
+    """It may look while another thread forks; then the rest was sampled from a thread, for no reason."""
+    ran = run("""
+        c = Collector(0.004, "cpu", "python")
+        c.start(None)
+        c._engine.pause(); c._engine.check()
+        c._engine.resume(); c._engine.check()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        before = list(c.about.notes)
+        c._engine.check()
+        answer(before=before, after=len(c.about.notes))
+        c.stop()
+    """)
+    assert ran.answer == {"before": [], "after": 1}
+
+
 def test_what_is_watched_looks_like_a_function_of_its_module(run):
     """CPython's test_signal, test_functions_module_attr, failed beside the Python engine."""
     ran = run("""

@@ -539,6 +539,12 @@ def test_a_fork_meets_no_thread_of_ours_and_wall_time_goes_on(native: Built) -> 
 
 LIMITED = """
 import resource
+allowed = []  # threads, as soon as there is a child
+def in_parent():
+    if allowed:
+        time.sleep(0.1)  # the helper that has just ended is there for a moment more
+        limit(*allowed)
+os.register_at_fork(after_in_parent=in_parent)  # before plopi's own, which starts the helper anew
 profiled(lambda: None, mode="both").snapshot()  # all is imported: what follows may not read our folders
 os.setgid(54321); os.setuid(54321)  # of nobody else, so that what it may have can be counted
 def limit(count): resource.setrlimit(resource.RLIMIT_NPROC, (count, resource.getrlimit(resource.RLIMIT_NPROC)[1]))
@@ -556,7 +562,7 @@ def test_a_ticker_that_cannot_be_had_after_a_fork_is_noted_and_tried_again(nativ
         + f"""
 collector = Collector(interval=0.004, mode="{mode}", engine="native")
 collector.start(None)
-limit(3)
+allowed.append(3)
 child = os.fork()
 if child == 0:
     time.sleep(0.5)
@@ -585,6 +591,7 @@ collector.start(None)
 reader, writer = os.pipe()
 child = os.fork()
 if child == 0:
+    time.sleep(0.3)
     limit(4)  # of the parent's three and this one's three
     own = Collector(interval=0.004, mode="both", engine="native")
     start_helper = own._start_helper
@@ -613,7 +620,7 @@ def test_a_helper_that_cannot_be_had_after_a_fork_is_noted_and_nothing_is_said(n
         + """
 collector = Collector(interval=0.004, mode="cpu", engine="native")
 collector.start(None)
-limit(2)
+allowed.append(1)
 child = os.fork()
 if child == 0:
     os._exit(0)
@@ -626,6 +633,24 @@ print(json.dumps([shares(collector.snapshot()).get("spin", 0), list(collector.ab
     assert (done.returncode, done.stderr) == (0, "")
     spun, notes = json.loads(done.stdout)
     assert spun > 0.2 and any("did not grow all the time" in note for note in notes)
+
+
+def test_the_helper_does_not_blame_the_program_for_a_timer_that_is_off_for_a_fork(native: Built) -> None:
+    found = run(
+        native,
+        """
+        collector = Collector(interval=0.004, mode="cpu", engine="native")
+        collector.start(None)
+        engine = collector._engine
+        engine.pause(); engine.check(); engine.resume(); engine.check()
+        before = list(engine.tally.notes)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        engine.check()
+        collector.stop()
+        print(json.dumps([before, len(engine.tally.notes)]))
+        """,
+    )
+    assert found == [[], 1]
 
 
 def test_a_child_forked_after_the_program_took_the_signal_goes_on(native: Built) -> None:
