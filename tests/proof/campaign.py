@@ -70,12 +70,13 @@ def signals(seed: int, _folder: Path) -> Outcome:
     return signals.run(seed, 50, longest=5.0) if seed % 4 == 0 else signals.run(seed, 1000)
 
 
-def foreign(_seed: int, _folder: Path) -> Outcome:
-    """What takes minutes: CPython's suites that have to do with signals, threads, time and memory, and all of Tornado's."""
-    from tests.proof import suites
+def foreign(_seed: int, folder: Path) -> Outcome:
+    """What takes an hour: CPython's suites that have to do with signals, threads, time and memory, and whole suites of others,
+    under every Python of this machine."""
+    from tests.proof import programs
 
-    cpython = [f"test_{name}" for name in ("generators", "gc", "signal", "threading", "subprocess", "asyncio", "socket", "sys")]
-    return suites.run(tuple(cpython), suites.suite("tornado.test"))
+    names = "generators gc signal threading subprocess asyncio socket sys multiprocessing_fork"
+    return programs.everywhere(tuple(programs.SUITES), tuple(f"test_{name}" for name in names.split()), folder)
 
 
 def sanitized(_seed: int, _folder: Path) -> Outcome:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -31,16 +30,10 @@ def run(cpython: tuple[str, ...], packages: tuple[str, ...], engines: tuple[str,
     return outcome
 
 
-def suite(package: str) -> tuple[str, ...]:
-    """The test modules of a package that is installed here."""
-    folder = importlib.util.find_spec(package)
-    paths = (folder.submodule_search_locations or []) if folder else []
-    return tuple(sorted(f"{package}.{module.stem}" for path in paths for module in Path(path).glob("*_test.py")))
-
-
-def compared(engine: str, names: tuple[str, ...], *options: str) -> Outcome:
-    command = [sys.executable, str(ROOT / "tests/native/foreign.py"), "--engine", engine, *options, *names]
-    done = subprocess.run(command, capture_output=True, text=True, **here())
+def compared(engine: str, names: tuple[str, ...], *options: str, python: Path | None = None) -> Outcome:
+    """``python``: one in whose environment plopi is installed; the default is this one, with this checkout."""
+    command = [str(python or sys.executable), str(ROOT / "tests/native/foreign.py"), "--engine", engine, *options, *names]
+    done = subprocess.run(command, capture_output=True, text=True, **({} if python else here()))
     counts: Counter[str] = Counter()
     for module, tests, ticks in re.findall(r"^(\S+): (\d+) tests, (\d+|no) ticks", done.stdout, re.MULTILINE):
         counts[f"{engine}: {module}"] += int(tests)
