@@ -29,14 +29,14 @@ Chain = list[Any]
 class Mark:
     """What lies below a frame: set by the handler, see ``walk``. No ``__init__``: see ``Record``."""
 
-    __slots__ = ("chain", "depth", "further", "node", "table")
+    __slots__ = ("chain", "depth", "further", "node", "trie")
     chain: Chain
     """The frames between the marked one and the next mark, or all."""
     further: Mark | None
     depth: int
     """Frames below the marked one."""
-    table: object
-    """The trie that ``node`` is in."""
+    trie: object
+    """The one that ``node`` is in."""
     node: int
 
     def __call__(self, *event: object) -> Mark:
@@ -200,11 +200,11 @@ class StackTable:
         return node
 
     def _node_of_mark(self, mark: Mark, make: bool) -> int:
-        if mark.table is not self._trie:
+        if mark.trie is not self._trie:
             node = self._node_of(mark.chain, mark.further, False, make)
             if node == OVER:
                 return OVER
-            mark.table, mark.node = self._trie, node
+            mark.trie, mark.node = self._trie, node
         return mark.node
 
     def _without_marks(self, chain: Chain, mark: Mark | None) -> Chain:

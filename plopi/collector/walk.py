@@ -3,7 +3,8 @@
 ``on_tick`` is installed for good as the handler of a CPU timer's signal and does nothing while no sampler is at work. It runs
 between two bytecodes of the application, so it
 
-* calls no Python function: at the recursion limit of the application a call would raise RecursionError there;
+* calls no Python function: at the recursion limit of the application a call would raise RecursionError there (the clock of a
+  thread that is seen for the first time is worth one, and is caught);
 * takes no lock and does no I/O;
 * lets no exception of its own out, and keeps none of the application's back: another signal's handler may raise inside this one;
 * keeps no frame and no local variable alive beyond its end;
@@ -287,8 +288,8 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                         try:
                             record.clock = thread_clock(s, ident)
                             now = clock_gettime_ns(record.clock)
-                        except OSError:
-                            continue  # it has just ended
+                        except (OSError, RecursionError):
+                            continue  # it has just ended; or the application is at its limit, and one of the next ticks will do
                         record.cpu = record.wall_cpu = record.quiet = record.gc_time = record.gc_debt = 0
                         record.wall = s.wall_pass
                         record.cell = record.overflow = None
@@ -377,7 +378,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                         mark.chain = chain[at + 2 : end]
                         mark.further = further
                         mark.depth = (end - at) // 2 - 1 + (further.depth if further is not None else 0)
-                        mark.table = None
+                        mark.trie = None
                         top.f_trace = mark
                         end = at + 2
         s.passes += 1

@@ -172,21 +172,40 @@ def test_a_generator_is_no_place_for_a_mark() -> None:
     assert all(found == true for found, true in watched.pairs)
 
 
+def traces() -> list[Any]:
+    """``f_trace`` of the caller's frame and all below it."""
+    found: list[Any] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        found.append(frame.f_trace)
+        frame = frame.f_back
+    return found
+
+
+def test_equal_code_of_two_files_is_two_functions_and_code_made_again_is_one() -> None:
+    with Watched() as watched:
+        for name in ("one.py", "two.py", "one.py"):
+            made: dict[str, Any] = {}
+            exec(compile("def work(tick): tick()", name, "exec"), made)
+            made["work"](watched.tick)
+    leaves = [found[-1][0] for found, _ in watched.pairs]
+    assert [leaf.co_filename for leaf in leaves] == ["one.py", "two.py", "one.py"]
+    assert leaves[0] is leaves[2]
+
+
+def test_a_mark_is_no_trace_function_to_a_debugger_that_asks_whether_there_is_one() -> None:
+    assert not Mark()
+
+
 def test_f_trace_of_others_is_left_alone_and_ours_goes_at_the_end() -> None:
     def theirs(*_: object) -> None:
         pass
 
     def look() -> None:
         watched.tick()
-        frame: FrameType | None = sys._getframe()
-        while frame is not None:
-            seen.append(frame.f_trace)
-            frame = frame.f_back
+        seen.extend(traces())
         walk.remove_marks(None)
-        frame = sys._getframe()
-        while frame is not None:
-            left.append(frame.f_trace)
-            frame = frame.f_back
+        left.extend(traces())
 
     def take_some(levels: int) -> None:
         sys._getframe().f_trace = theirs
@@ -207,10 +226,7 @@ def test_f_trace_of_others_is_left_alone_and_ours_goes_at_the_end() -> None:
 def test_nothing_is_marked_while_a_debugger_traces() -> None:
     def look() -> None:
         watched.tick()
-        frame: FrameType | None = sys._getframe()
-        while frame is not None:
-            seen.append(frame.f_trace)
-            frame = frame.f_back
+        seen.extend(traces())
 
     seen: list[Any] = []
     before = sys.gettrace()
