@@ -74,6 +74,7 @@ def test_filters_are_chips(server: Any) -> None:
     page.fill(".filter-form input", "escape")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#chips .kept')?.textContent.startsWith('31%')")
+    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 4")
     assert chips(page) == ["focus escape"]
     assert "parse" not in names(page)
     page.click("#chips .remove")
