@@ -1,11 +1,16 @@
 """What sampling costs the program: CPU time of fixed work with a profiler on against off.
 
-    benchmarks/run overhead [--rate 100] [--pairs 40] [--depth 10 --depth 50 ...] [--profiler plopi]
+    benchmarks/run overhead [--rate 100] [--pairs 40] [--depth 10 --depth 50 ...] [--profiler plopi] [--parts-only]
 
 Whole runs are too noisy on shared machines. So one process for each profiler does the same piece of work again and again, with
 the profiler on and off in turn (on first in every other pair), and the ratio is taken pair by pair from the CPU time of the
 whole process: helper threads count. The median of the ratios is shown with its 95 % interval by order statistics. "off, off" is
 the same without any profiler: how far from 1.000 chance alone gets.
+
+Where chance hides what is small, the native engine's cost is added up from its parts as well, each measured in one run of the
+same work with a recording written: delivery of the signal (to the sampler's own handler, which ignores it, less one that is
+ignored by the kernel), the handler, plopi's helper (drain, interning, writing) and the ticker of wall time, by their threads' CPU
+clocks. The helper works by elapsed time: on a busy machine, where a CPU second takes long, its share is larger.
 """
 
 from __future__ import annotations
@@ -13,11 +18,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from machine import describe, markdown_table
@@ -158,7 +167,9 @@ MAKERS: dict[str, Callable[[float], Switch]] = {
 
 
 def measure_here(name: str, options: argparse.Namespace) -> list[list[float]]:
-    """The ratios for each depth, in this process, which no other profiler has touched."""
+    """The ratios for each depth, in this process, which no other profiler has touched; or the parts of the cost, by mode."""
+    if name not in MAKERS:
+        return parts_of(name, options)
     switch = MAKERS[name](options.rate)
     rounds = rounds_for(options.seconds)
     return [ratios(switch, depth, rounds, options.pairs) for depth in options.depth]
@@ -172,20 +183,93 @@ def measure(name: str, options: argparse.Namespace) -> list[list[float]] | None:
     return list(json.loads(done.stdout))
 
 
+# --- the native engine's cost, part by part ---
+
+
+def delivery_ns() -> float:
+    """What the kernel takes to interrupt a thread with a handler and to go on; to be asked while sampling."""
+
+    def of(number: int) -> int:
+        before = time.thread_time_ns()
+        for _ in range(500):
+            signal.raise_signal(number)
+        return time.thread_time_ns() - before
+
+    signal.signal(signal.SIGWINCH, signal.SIG_IGN)
+    return statistics.median(of(signal.SIGPROF) - of(signal.SIGWINCH) for _ in range(9)) / 500
+
+
+def helpers_ns() -> int:
+    """CPU time of all other threads of this process but the ticker, whose time the sampler's own counter has."""
+    total = 0
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) != os.getpid() and "ticker" not in (task / "comm").read_text():
+            total += time.clock_gettime_ns((~int(task.name) << 3) | 6)
+    return total
+
+
+PARTS = ("delivery", "handler and ticker", "drain, interning, writing")
+
+
+def parts_of(mode: str, options: argparse.Namespace) -> list[list[float]]:
+    """For each piece of work: what each part took, samples, and the work's own CPU time; nanoseconds."""
+    from plopi.collector import Collector, _sampler
+    from plopi.collector.recording import Recording
+
+    rounds, found = rounds_for(options.seconds * 2), []
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Recording(folder, "overhead")
+        collector = Collector(interval=1 / options.rate, mode=mode, engine="native", sink=recording)
+        collector.start(duration=None)
+        each = delivery_ns()
+        time.sleep(2)  # until the recording has begun
+        for _ in range(options.pairs // 2):
+            ticks, own, helper, before = read_parts(_sampler.counters())
+            at_depth(options.depth[0], rounds)
+            ticks_then, own_then, helper_then, then = read_parts(_sampler.counters())
+            parts = [each * (ticks_then - ticks), own_then - own, helper_then - helper]
+            found.append([*parts, ticks_then - ticks, then - before - sum(parts)])
+        collector.stop()
+    return found
+
+
+def read_parts(counters: dict[str, int]) -> tuple[int, int, int, int]:
+    return counters["ticks"], counters["cost_ns"], helpers_ns(), time.process_time_ns()
+
+
+def parts_row(mode: str, found: list[list[float]]) -> list[str]:
+    each = [f"{sum(row[i] for row in found) / sum(row[-2] for row in found) / 1e3:.1f}" for i in range(len(PARTS))]
+    ratio = median_with_interval([1 + sum(row[: len(PARTS)]) / row[-1] for row in found])
+    rate = sum(row[-2] for row in found) / sum(row[-1] for row in found) * 1e9
+    return [f"plopi (native, {mode})", f"{rate:.0f}", *each, ratio]
+
+
+def report_parts(options: argparse.Namespace) -> str:
+    rows = []
+    for mode in ("cpu", "wall"):
+        found = measure(mode, options)
+        if found:
+            rows.append(parts_row(mode, found))
+            print(*rows[-1], sep="  ", file=sys.stderr)
+    head = ["added up, us for each sample", "samples in a CPU second", *PARTS, f"CPU time, on by off, depth {options.depth[0]}"]
+    return "\n".join([markdown_table(head, rows), ""])
+
+
 def report(options: argparse.Namespace) -> str:
     head = [
         *describe(),
         f"- {options.rate:g} Hz; {options.pairs} pairs of {options.seconds:g} s of CPU each; median (95 % interval)",
     ]
     rows = []
-    for name in MAKERS:
+    for name in () if options.parts_only else MAKERS:
         if name == "off, off" or any(part.lower() in name.lower() for part in options.profiler or [""]):
             found = measure(name, options)
             if found:
                 rows.append([name, *map(median_with_interval, found)])
                 print(*rows[-1], sep="  ", file=sys.stderr)
     depths = [f"depth {depth}" for depth in options.depth]
-    return "\n".join([*head, "", markdown_table(["CPU time, on by off", *depths], rows), ""])
+    ratios_table = [] if options.parts_only else [markdown_table(["CPU time, on by off", *depths], rows), ""]
+    return "\n".join([*head, "", *ratios_table, report_parts(options)])
 
 
 def main() -> None:
@@ -199,7 +283,8 @@ def main() -> None:
         "--depth", type=int, action="append", help="of the stack; may be given several times (default 10, 50, 200)"
     )
     parser.add_argument("--profiler", action="append", help="part of a name; may be given several times (default: all)")
-    parser.add_argument("--inside", choices=MAKERS, help=argparse.SUPPRESS)
+    parser.add_argument("--parts-only", action="store_true", help="only the native engine's cost, added up from its parts")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.depth = options.depth or [10, 50, 200]
     print(json.dumps(measure_here(options.inside, options)) if options.inside else report(options))

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Measured:
     weights: dict[str, float]
     samples: int | None
     seconds: float | None = None
-    """CPU time that the profile accounts for, where the profiler claims to count CPU time."""
+    """Time by the clock asked for that the profile accounts for, where the profiler claims to count it."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,16 @@ class Profiler:
     """Interval in seconds and output file -> what goes before the script."""
     read: Reading
     note: str = ""
+    clock: str = "cpu"
+    """Of the weights that are read: ``cpu`` or ``wall``."""
     root: Path = Path("/")
     """Where the profiled Python sees the file system's root: elsewhere for one in a chroot."""
     environment: tuple[tuple[str, str], ...] = ()
+    release: str = ""
+    """Of one that comes with a Python other than this."""
 
     def version(self) -> str:
-        return metadata.version(self.package) if self.package else platform.python_version()
+        return metadata.version(self.package) if self.package else self.release or platform.python_version()
 
     def seen(self, path: Path) -> Path:
         """A path of this machine as the profiled Python sees it."""
@@ -78,12 +83,12 @@ def add_up(stacks: Iterable[tuple[list[str], float]], labels: frozenset[str]) ->
 # --- plopi ---
 
 
-def read_plopi(path: Path, labels: frozenset[str]) -> Measured:
+def read_plopi(path: Path, labels: frozenset[str], clock: str) -> Measured:
     from plopi import formats
 
     profile = formats.read(path.read_bytes(), path.name)
     names = [sample_type.name for sample_type in profile.sample_types]
-    cpu, counts = profile.samples.weights[names.index("cpu")], profile.samples.weights[names.index("samples")]
+    times, counts = profile.samples.weights[names.index(clock)], profile.samples.weights[names.index("samples")]
 
     def leaf_first(stack: int) -> list[str]:
         found = []
@@ -92,16 +97,20 @@ def read_plopi(path: Path, labels: frozenset[str]) -> Measured:
             stack = profile.stacks.parent[stack]
         return found
 
-    weights = add_up(((leaf_first(int(stack)), int(weight)) for stack, weight in zip(profile.samples.stack, cpu)), labels | {GC})
+    stacks = [(leaf_first(int(stack)), int(weight)) for stack, weight in zip(profile.samples.stack, times)]
+    weights = add_up(stacks, labels)
     return Measured(weights, int(sum(counts)), sum(weights.values()) / 1e9)
 
 
-def plopi(engine: str) -> Profiler:
-    def command(interval: float, out: Path) -> list[str]:
-        options = ["--engine", engine, "--interval", str(interval), "-o", str(out), "-f", "pprof", "-q"]
-        return [sys.executable, "-m", "plopi.collector", *options]
+def plopi(engine: str, clock: str = "cpu", mode: str = "") -> Profiler:
+    """``mode``: where it is not the clock, ``both``."""
 
-    return Profiler(f"plopi ({engine})", "plopi", command, read_plopi)
+    def command(interval: float, out: Path) -> list[str]:
+        options = ["--engine", engine, "--interval", str(interval), "--mode", mode or clock]
+        return [sys.executable, "-m", "plopi.collector", *options, "-o", str(out), "-f", "pprof", "-q"]
+
+    name = f"plopi ({engine}, {clock} of {mode})" if mode else f"plopi ({engine})"
+    return Profiler(name, "plopi", command, partial(read_plopi, clock=clock), clock=clock)
 
 
 # --- Plop ---
@@ -120,8 +129,8 @@ def read_plop(path: Path, labels: frozenset[str]) -> Measured:
     return Measured(add_up(stacks, labels), int(sum(count for _, count in stacks)))
 
 
-def plop_command(interval: float, out: Path) -> list[str]:
-    return [sys.executable, "-m", "plop.collector", "--interval", str(interval), "--format", "flamegraph"]
+def plop_command(interval: float, out: Path, mode: str = "prof") -> list[str]:
+    return [sys.executable, "-m", "plop.collector", "--interval", str(interval), "--mode", mode, "--format", "flamegraph"]
 
 
 # --- py-spy ---
@@ -136,9 +145,14 @@ def read_folded(path: Path, labels: frozenset[str]) -> Measured:
     return Measured(add_up(stacks, labels), int(sum(count for _, count in stacks)))
 
 
-def py_spy_command(interval: float, out: Path) -> list[str]:
+def py_spy_command(interval: float, out: Path, *more: str) -> list[str]:
     py_spy = str(Path(sys.executable).parent / "py-spy")
-    return [py_spy, "record", "--rate", str(round(1 / interval)), "--format", "raw", "--output", str(out), "--", sys.executable]
+    options = ["--rate", str(round(1 / interval)), "--format", "raw", "--output", str(out), *more]
+    return [py_spy, "record", *options, "--", sys.executable]
+
+
+def py_spy_idle_command(interval: float, out: Path) -> list[str]:
+    return py_spy_command(interval, out, "--idle")
 
 
 # --- pyinstrument ---
@@ -181,28 +195,31 @@ def in_debian(root: Path, *command: str) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", enter, str(root), *command]
 
 
-def from_debian() -> list[Profiler]:
+def from_debian(clock: str = "cpu") -> list[Profiler]:
     """Tachyon needs Python 3.15, austin 4 a newer C library than some systems have: both run in the chroot, if there is one."""
     root = Path(os.environ.get("PLOPI_PYTHONS") or Path.home() / ".cache/plopi-pythons") / "debian"
     python, austin = "/usr/bin/python3.{}", shutil.which("austin", path=str(Path(sys.executable).parent))
+    looks_at = "threads that are on a CPU" if clock == "cpu" else "all threads"
     found = []
     if austin and (root / python.format(14)[1:]).exists():
         shutil.copy(austin, root / "tmp/austin")
 
         def austin_command(interval: float, out: Path) -> list[str]:
-            options = ["-c", "-g", "-i", f"{round(interval * 1e6)}us", "-o", str(out)]
+            options = ["-g", "-i", f"{round(interval * 1e6)}us", "-o", str(out), *(["-c"] if clock == "cpu" else [])]
             return in_debian(root, "/tmp/austin", *options, python.format(14))
 
-        note = "from outside, of CPython 3.14; threads that are on a CPU"
-        found.append(Profiler("austin", "austin-dist", austin_command, read_colons, note, root))
+        note = f"from outside, of CPython 3.14; {looks_at}"
+        found.append(Profiler("austin", "austin-dist", austin_command, read_colons, note, clock, root))
     if (root / python.format(15)[1:]).exists():
 
         def tachyon_command(interval: float, out: Path) -> list[str]:
-            options = ["--collapsed", "-a", "--mode", "cpu", "-r", str(round(1 / interval)), "-o", str(out)]
+            options = ["--collapsed", "-a", "--mode", clock, "-r", str(round(1 / interval)), "-o", str(out)]
             return in_debian(root, python.format(15), "-m", "profiling.sampling", "run", *options)
 
-        note = "profiling.sampling of CPython 3.15; from outside, threads that are on a CPU"
-        found.append(Profiler("Tachyon", "", tachyon_command, read_colons, note, root))
+        asked = [*in_debian(root, python.format(15)), "-c", "import platform; print(platform.python_version())"]
+        release = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+        note = f"profiling.sampling; from outside, {looks_at}"
+        found.append(Profiler("Tachyon", "", tachyon_command, read_colons, note, clock, root, release=release))
     return found
 
 
@@ -244,6 +261,11 @@ PEERS = (
     Profiler("pyinstrument", "pyinstrument", pyinstrument_command, read_pyinstrument, "wall time of the main thread"),
     Profiler("cProfile", "", cprofile_command, read_cprofile, "traces calls of the main thread; does not sample"),
 )
+WALL_PEERS = (
+    Profiler("Plop", "plop", partial(plop_command, mode="real"), read_plop, clock="wall"),
+    Profiler("py-spy", "py-spy", py_spy_idle_command, read_folded, "from outside; --idle: all threads", "wall"),
+    Profiler("pyinstrument", "pyinstrument", pyinstrument_command, read_pyinstrument, "the main thread", "wall"),
+)
 
 
 def engines() -> list[str]:
@@ -254,24 +276,41 @@ def engines() -> list[str]:
     return ["python", "native"] if native else ["python"]
 
 
-def native_elsewhere() -> list[Profiler]:
-    """plopi's native engine on every other CPython there is, each with its own C part, in a folder that stays."""
+@cache
+def built_elsewhere() -> tuple[tuple[Any, Any], ...]:
+    """Every other CPython there is with a copy of plopi and the native engine's C part, built for it, in a folder that stays."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests/native"))
     from targets import build, targets
 
-    def on(target: Any) -> Profiler:
-        built = build(target)
-        own = plopi("native")
+    return tuple((target, build(target)) for target in targets() if target.version != platform.python_version())
+
+
+def elsewhere(engine: str, clock: str = "cpu", mode: str = "") -> list[Profiler]:
+    """One of plopi's engines on every other CPython there is."""
+
+    def on(target: Any, built: Any) -> Profiler:
+        own = plopi(engine, clock, mode)
 
         def command(interval: float, out: Path) -> list[str]:
             return [*target.command, *own.command(interval, out)[1:]]
 
         path = (("PYTHONPATH", built.seen(built.folder)),)
-        return Profiler(f"plopi (native, {target})", "plopi", command, read_plopi, root=target.root, environment=path)
+        name = f"{own.name[:-1]}, {target})"
+        return Profiler(name, "plopi", command, own.read, clock=clock, root=target.root, environment=path)
 
-    return [on(target) for target in targets() if target.version != platform.python_version()]
+    return [on(target, built) for target, built in built_elsewhere()]
 
 
-def all_profilers(every_python: bool = False) -> list[Profiler]:
-    others = native_elsewhere() if every_python else []
-    return [*(plopi(engine) for engine in engines()), *others, *PEERS, *from_debian()]
+def all_profilers(every_python: bool = False, clock: str = "cpu") -> list[Profiler]:
+    others = elsewhere("native", clock) if every_python else []
+    peers = PEERS if clock == "cpu" else WALL_PEERS
+    return [*(plopi(engine, clock) for engine in engines()), *others, *peers, *from_debian(clock)]
+
+
+def both_clocks(every_python: bool = False) -> list[Profiler]:
+    """plopi with both clocks in one profile, read by either. None of the peers has that."""
+    found = []
+    for clock in ("cpu", "wall"):
+        found += [plopi(engine, clock, "both") for engine in engines()]
+        found += elsewhere("native", clock, "both") if every_python else []
+    return found

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from machine import describe, markdown_table
-from profilers import PEERS, Profiler, engines, from_debian, in_debian, native_elsewhere, plopi
+from profilers import PEERS, Profiler, elsewhere, engines, from_debian, in_debian, plopi
 
 OFF = "off"
 PROGRAM = """
@@ -54,7 +54,7 @@ def contestants(parts: list[str]) -> list[tuple[Profiler, Profiler]]:
     if tachyon is not None:
         python = in_debian(tachyon.root, "/usr/bin/python3.15")
         there = replace(tachyon, name=f"{OFF}, 3.15", command=lambda interval, out: python)
-        own = [profiler for profiler in native_elsewhere() if "3.15" in profiler.name]
+        own = [each for engine in ("python", "native") for each in elsewhere(engine) if "3.15" in each.name]
         found += [(profiler, there) for profiler in [*own, tachyon]]
     return [(profiler, off) for profiler, off in found if any(part.lower() in profiler.name.lower() for part in parts)]
 

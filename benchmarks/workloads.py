@@ -1,70 +1,18 @@
-"""Programs whose CPU shares are known: each measures by its threads' own CPU clocks what each of its functions takes.
-
-    python benchmarks/workloads.py NAME SECONDS TRUTH_FILE
-
-The truth is kept by ``run``, which every function below is called through: it charges the CPU time since the last change of
-function to the function that was on top, per thread. A change costs about a microsecond and comes milliseconds after the last.
-"""
+"""Programs whose shares of CPU time are known. See ``play.py``."""
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import random
-import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable
-from typing import Any
+
+from meter import run
 
 dice = random.Random(5)
-
-
-# --- the truth ---
-
-
-class Meter(threading.local):
-    """One thread's running account."""
-
-    def __init__(self) -> None:
-        self.stack = ["(other)"]
-        self.mark = time.thread_time_ns()
-        self.self_ns: dict[str, int] = {}
-        ALL_METERS.append(self.self_ns)
-
-    def charge(self) -> None:
-        now = time.thread_time_ns()
-        top = self.stack[-1]
-        self.self_ns[top] = self.self_ns.get(top, 0) + now - self.mark
-        self.mark = now
-
-
-ALL_METERS: list[dict[str, int]] = []
-meter = Meter()
-
-
-def run(function: Callable[..., Any], *args: Any, times: int = 1) -> Any:
-    """Reading a clock is a system call, and kernels like to preempt there: ``times`` keeps the readings milliseconds apart."""
-    meter.charge()
-    meter.stack.append(function.__name__)
-    try:
-        for _ in range(times):
-            result = function(*args)
-        return result
-    finally:
-        meter.charge()
-        meter.stack.pop()
-
-
-def charge_gc(phase: str, info: dict[str, int]) -> None:
-    """The collector's time is the truth of ``<gc>``."""
-    meter.charge()
-    if phase == "start":
-        meter.stack.append("<gc>")
-    else:
-        meter.stack.pop()
 
 
 # --- long calls into C: one call is many ticks ---
@@ -195,9 +143,12 @@ def drive_ordinary(until: float) -> None:
 # --- threads: each does something else ---
 
 
+SHORT = (count_words, escape_points, sort_by_insertion)
+
+
 def repeat(function: Callable[[], object], until: float) -> None:
     while time.monotonic() < until:
-        run(function, times=1 if function is stretch_key else 40)
+        run(function, times=40 if function in SHORT else 1)
 
 
 def in_threads(functions: tuple[Callable[[], object], ...], until: float) -> list[threading.Thread]:
@@ -284,7 +235,7 @@ def drive_recursion(until: float) -> None:
         run(descend, 120)
 
 
-WORKLOADS: dict[str, Callable[[float], None]] = {
+CPU_WORKLOADS: dict[str, Callable[[float], None]] = {
     "c_calls": drive_c_calls,
     "straight": drive_straight,
     "ordinary": drive_ordinary,
@@ -294,23 +245,3 @@ WORKLOADS: dict[str, Callable[[float], None]] = {
     "gc": drive_gc,
     "recursion": drive_recursion,
 }
-
-
-def main_of_workload(name: str, seconds: float, truth_file: str) -> None:
-    if name == "gc":
-        gc.callbacks.append(charge_gc)
-    cpu_before = time.process_time_ns()
-    run(WORKLOADS[name], time.monotonic() + seconds)
-    meter.charge()
-    cpu = time.process_time_ns() - cpu_before
-    totals: dict[str, int] = {}
-    for self_ns in ALL_METERS:
-        for label, weight in self_ns.items():
-            totals[label] = totals.get(label, 0) + weight
-    totals.pop("(other)", None)
-    with open(truth_file, "w", encoding="utf-8") as out:
-        json.dump({"self": totals, "process_cpu": cpu}, out)
-
-
-if __name__ == "__main__":
-    main_of_workload(sys.argv[1], float(sys.argv[2]), sys.argv[3])
