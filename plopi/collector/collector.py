@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from plopi.collector import alone, hooks
-from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan, make_engine
+from plopi.collector import alone, hooks, python_engine
+from plopi.collector.choice import make_engine
+from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan
 from plopi.collector.native_threads import ident, original
 from plopi.collector.sink import Sink
 from plopi.collector.stacks import StackTable
@@ -402,9 +403,7 @@ class Collector:
 def install() -> None:
     """Put plopi's signal handler in, from the main thread: ``Collector.start`` then works in any thread. It does nothing
     until then."""
-    from plopi.collector.python_engine import install
-
-    install()
+    python_engine.install()
 
 
 def _process_start() -> str:

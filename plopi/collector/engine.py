@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from plopi.collector.stacks import StackTable
-from plopi.errors import UsageError
 from plopi.model import CPU, SAMPLES, WALL, SampleType
 
-ENGINES = ("auto", "python", "native")
 MODES = ("cpu", "wall", "virtual", "both")
 MODE_ALIASES = {"prof": "cpu", "real": "wall"}
 """Plop's names for the same clocks."""
@@ -91,33 +89,3 @@ class Engine(Protocol):
 
     def abandon(self) -> None:
         """In a forked child: forget everything, touch nothing the parent uses."""
-
-
-def _not_native(plan: Plan) -> tuple[bool, str | None]:
-    """Whether ``auto`` leaves the native engine out, and what a reader of the profile should know of that."""
-    from plopi.collector import native
-
-    if not native.is_proven(plan.mode):
-        return True, None
-    reason = native.why_not(plan)
-    return (
-        reason is not None,
-        None if reason is None else f"sampled by the Python engine; the native one was not to be had: {reason}",
-    )
-
-
-def make_engine(name: str, plan: Plan, table: StackTable) -> Engine:
-    """The engine called ``name``; ``auto`` is the best one there is. Raises ``UsageError`` for one that is not."""
-    if name not in ENGINES:
-        raise UsageError(f"no engine is called {name!r}: choose one of {', '.join(ENGINES)}")
-    left_out, note = _not_native(plan) if name == "auto" else (name != "native", None)
-    if not left_out:
-        from plopi.collector.native import NativeEngine
-
-        return NativeEngine(plan, table.max_stacks)
-    from plopi.collector.python_engine import PythonEngine
-
-    engine = PythonEngine(plan, table)
-    if note is not None:
-        engine.tally.note(note)
-    return engine

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from plopi.collector.engine import ENGINES, MODE_ALIASES, MODES
+from plopi.collector.choice import ENGINES
+from plopi.collector.engine import MODE_ALIASES, MODES
 from plopi.errors import UsageError
 from plopi.formats import FORMATS
 
