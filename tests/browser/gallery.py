@@ -276,7 +276,7 @@ SCENES = [
     Scene("table-nothing", "busy-server", "table?q=nothing-like-that", ".none"),
     Scene("broken", "broken", "graph", "#message:not([hidden])"),
     Scene("nothing-left", "busy-server", "graph?focus=nothing-like-that", "#message:not([hidden])"),
-    Scene("bad-pattern", "busy-server", "graph?focus=(", "#message:not([hidden])"),
+    Scene("bad-pattern", "busy-server", "graph?focus=(", "#chips .not-applied"),
     Scene("gone", "!ffffffffffff", "graph", ".error-page"),
 ]
 

@@ -135,7 +135,7 @@ test("an ended process is a warning; lost ticks are a note", () => {
 });
 
 test("a profile that is still read is asked for again, with its progress told", async () => {
-  const answers = [new ApiError("wait", 503, { stage: "reading", done: 1, size: 2 }), new ApiError("wait", 503), "ready"];
+  const answers = [new ApiError("wait", 503, { pending: { stage: "reading", done: 1, size: 2 } }), new ApiError("wait", 503), "ready"];
   const told = [];
   const ask = async () => {
     const answer = answers.shift();

@@ -9,13 +9,12 @@ export class ApiError extends Error {
   /**
    * @param status HTTP status, 0 where no answer came
    * @param pending {stage, done, size, ahead} while the server still reads the file (status 503)
-   * @param argument the name of the only argument that is to blame, or null
+   * @param argument the name of the only argument that is to blame, or null; pattern of focus, ignore or hide that is, or null
    */
-  constructor(message, status, pending = null, argument = null) {
+  constructor(message, status, { pending = null, argument = null, pattern = null } = {}) {
     super(message);
     this.status = status;
-    this.pending = pending;
-    this.argument = argument;
+    Object.assign(this, { pending, argument, pattern });
   }
 }
 
@@ -98,8 +97,7 @@ export class Api {
     throw new ApiError(
       body?.error?.message ?? `The viewer answered ${answer.status} ${answer.statusText}`,
       answer.status,
-      body?.pending ?? null,
-      body?.error?.argument ?? null,
+      { ...body?.error, pending: body?.pending },
     );
   }
 }

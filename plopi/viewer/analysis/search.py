@@ -238,6 +238,14 @@ class RefusedSearch(UsageError):
     """What is looked for cannot be understood; whatever else was asked could be answered."""
 
 
+class RefusedPattern(UsageError):
+    """A pattern of focus, ignore or hide cannot be understood; without it the question could be answered."""
+
+    def __init__(self, message: str, pattern: str) -> None:
+        super().__init__(message)
+        self.pattern = pattern
+
+
 def search(profile: Profile, texts: Texts, query: str) -> Found:
     """Functions whose name or file is asked for: a substring, a glob, or after ``re:`` a regular expression.
 
@@ -253,8 +261,15 @@ def search(profile: Profile, texts: Texts, query: str) -> Found:
 
 
 def matching(profile: Profile, texts: Texts, pattern: str) -> Mask:
-    """Functions whose name or file matches a regular expression somewhere, as in pprof; never cut. For focus, ignore and hide."""
-    return _either(profile, texts.matching(pattern)[0])
+    """Functions whose name or file matches a regular expression somewhere, as in pprof; never cut. For focus, ignore and hide.
+
+    Raises RefusedPattern where the pattern is none.
+    """
+    try:
+        strings, _ = texts.matching(pattern)
+    except UsageError as error:
+        raise RefusedPattern(str(error), pattern) from None
+    return _either(profile, strings)
 
 
 def _either(profile: Profile, strings: Mask) -> Mask:

@@ -15,7 +15,7 @@ from typing import Any
 from tornado import httputil, web
 
 from plopi.errors import FormatError, Unanswerable, UsageError
-from plopi.viewer.analysis.search import RefusedSearch
+from plopi.viewer.analysis.search import RefusedPattern, RefusedSearch
 from plopi.viewer.config import Config
 from plopi.viewer.listing import Listing
 from plopi.viewer.readers.results import Pending, Unreadable
@@ -209,6 +209,8 @@ def describe(error: BaseException | None, status: int) -> tuple[int, dict[str, A
         return 422, _message(f"This file cannot be shown: {error}.")
     if isinstance(error, RefusedSearch):
         return 400, _message(str(error), argument="q")
+    if isinstance(error, RefusedPattern):
+        return 400, _message(str(error), pattern=error.pattern)
     if isinstance(error, UsageError):
         return 400, _message(str(error))
     if isinstance(error, Unanswerable):

@@ -37,9 +37,9 @@ export function placeOf(path) {
 /** The path of another view of the same profile. */
 export const pathTo = (view, path) => path.replace(/[^/]+\/?$/, view);
 
-/** The arguments that every question to the server has, from a page's state. */
-export function selecting(state) {
-  return Object.fromEntries(
-    Object.entries(SELECTING).map(([name, kind]) => [name, kind.write(state[name])]),
-  );
+/** The arguments that every question to the server has, from a page's state, without the patterns that are `refused` (a Map by pattern). */
+export function selecting(state, refused) {
+  const taken = { ...state };
+  for (const kind of ["focus", "ignore", "hide"]) taken[kind] = state[kind].filter((pattern) => !refused.has(pattern));
+  return Object.fromEntries(Object.entries(SELECTING).map(([name, kind]) => [name, kind.write(taken[name])]));
 }

@@ -42,6 +42,8 @@ class ProfilePage {
     );
     /** What each view had in the address when it was left: it has it again when one comes back. */
     this.left = new Map();
+    /** Patterns of focus, ignore and hide that the server does not take, with its words: the view is asked for without them. */
+    this.refused = new Map();
     /** Whether the strips have taken their room: before that a view would be drawn for a window that it does not have. */
     this.settled = false;
     this.loading = new Loading(
@@ -136,7 +138,7 @@ class ProfilePage {
   share() {
     if (offline) return;
     const query = Object.fromEntries(new URLSearchParams(host.location.search));
-    const saved = (what, how) => this.api.saved(this.subject, what, { ...selecting(this.state), ...(what === "share" ? query : {}), ...how });
+    const saved = (what, how) => this.api.saved(this.subject, what, { ...(what === "share" ? query : {}), ...this.#selecting(), ...how });
     const compared = Boolean(this.state.base || this.state.base_time);
     const view = { name: this.kind.NAME, title: this.kind.TITLE, shape: this.profile?.shape, compared };
     shareDialog(host.location.href, saved, view);
@@ -173,7 +175,7 @@ class ProfilePage {
       get payload() {
         return page.payload;
       },
-      query: () => selecting(page.state),
+      query: () => page.#selecting(),
       set: (changes, options) => page.set(changes, options),
       go: (view, changes) => page.go(view, changes),
       href: (view, changes) => page.href(view, changes),
@@ -189,11 +191,7 @@ class ProfilePage {
     this.profile = await this.api.profile(this.subject, signal);
     this.#around();
     const room = $("view").clientHeight;
-    let payload = await whenReady(
-      () => view.ask(signal),
-      (pending) => this.payload || showPending($("message"), pending),
-      signal,
-    );
+    let payload = await this.#answer(signal);
     if (this.profile.status === "unread" || !this.profile.sample_types.length)
       this.profile = await this.api.profile(this.subject, signal);
     if (signal.aborted) return;
@@ -216,6 +214,26 @@ class ProfilePage {
     } else this.#empty(payload);
   }
 
+  /** The view's answer, once the profile is read. */
+  async #answer(signal) {
+    const { view } = this;
+    try {
+      return await whenReady(
+        () => view.ask(signal),
+        (pending) => this.payload || showPending($("message"), pending),
+        signal,
+      );
+    } catch (error) {
+      if (!error.pattern || this.refused.has(error.pattern)) throw error;
+      this.refused.set(error.pattern, error.message);
+      return this.#answer(signal);
+    }
+  }
+
+  #selecting() {
+    return selecting(this.state, this.refused);
+  }
+
   #empty(payload) {
     this.view.clear();
     showEmpty($("message"), this.profile, payload.type, this.state, (changes) => this.set(changes, { push: true }));
@@ -232,6 +250,7 @@ class ProfilePage {
       base: payload?.base,
       kept: kept ? `${share(payload.filters.kept, payload.filters.of)} of all is left` : "",
       own: this.view.chips ?? [],
+      refused: this.refused,
     });
     this.#tabs();
   }

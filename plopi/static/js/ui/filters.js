@@ -1,5 +1,5 @@
 /** What is selected of a profile: choices of type, thread and granularity, and a chip for each filter, which can be changed and removed. */
-import { h, keepingFocus, options, replace } from "./dom.js";
+import { h, keepingFocus, options, replace, tellSearch } from "./dom.js";
 
 const PATTERNS = {
   focus: "only stacks through",
@@ -16,7 +16,7 @@ export class FilterBar {
    * @param actions {set(changes): changes the address; compare(): asks with what, or null}
    */
   constructor(choices, chips, actions) {
-    Object.assign(this, { chips, actions });
+    Object.assign(this, { chips, actions, refused: new Map() });
     const select = (label, key) =>
       h("select", { "aria-label": label, onchange: (event) => actions.set({ [key]: event.target.value }) });
     this.types = select("Sample type", "type");
@@ -31,9 +31,10 @@ export class FilterBar {
   /**
    * @param type name of the sample type that is shown; base what the answer says of the profile that is compared with
    * @param kept what share is left, in words; own chips of the view: [{kind, value, remove(), edit(), hint}]
+   * @param refused Map by pattern: why the view is shown without it
    */
-  show(state, profile, { type, base, kept, own }) {
-    this.state = state;
+  show(state, profile, { type, base, kept, own, refused }) {
+    Object.assign(this, { state, refused, told: { base, kept, own } });
     const types = profile.sample_types.map((one) => [one.name, one.name]);
     const threads = threadNames(profile.threads);
     options(this.types, types, type);
@@ -44,24 +45,34 @@ export class FilterBar {
     this.threads.hidden = threads.length < 2;
     this.add.disabled = !stacks;
     this.add.setAttribute("title", stacks ? "Focus, ignore or hide functions (f)" : NO_STACKS);
+    const { sent } = this;
+    if (sent && refused.has(sent.pattern) && state[sent.kind].includes(sent.pattern)) this.edit(sent.kind, sent.pattern);
+    else this.#draw();
+  }
+
+  #draw() {
+    const { base, kept, own } = this.told;
     keepingFocus(this.chips, () => replace(this.chips, this.#chips(base, kept, own), this.editing ? this.form : null));
   }
 
   /** Opens the form, empty or with a pattern that is to be changed. */
   edit(kind = "focus", pattern = "") {
-    if (this.add.disabled) return;
+    if (this.add.disabled || !this.told) return;
     this.editing = { kind, pattern };
+    this.sent = null;
     this.kind.value = kind;
     this.pattern.value = pattern;
     this.submit.textContent = pattern ? "Change" : "Add";
-    this.chips.append(this.form);
+    const refused = this.refused.get(pattern);
+    tellSearch(this.pattern, this.said, refused && notApplied(refused), "");
+    this.#draw();
     this.pattern.focus();
     this.pattern.select();
   }
 
   #close() {
     this.editing = null;
-    this.form.remove();
+    this.#draw();
     this.add.focus();
   }
 
@@ -81,8 +92,9 @@ export class FilterBar {
       autocomplete: "off",
     });
     this.submit = h("button", { type: "submit" }, "Add");
+    this.said = h("output", {});
     const cancel = h("button", { type: "button", onclick: () => this.#close() }, "Cancel");
-    const form = h("form", { class: "filter-form", "aria-label": "Filter" }, this.kind, this.pattern, this.submit, cancel);
+    const form = h("form", { class: "filter-form", "aria-label": "Filter" }, this.kind, this.pattern, this.submit, cancel, this.said);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#apply();
@@ -99,6 +111,7 @@ export class FilterBar {
     const changes = pattern ? { [kind]: this.state[kind].filter((one) => one !== pattern) } : {};
     if (words) changes[to] = [...new Set([...(changes[to] ?? this.state[to]), words])].slice(-MOST_PATTERNS);
     this.#close();
+    this.sent = { kind: to, pattern: words };
     this.actions.set(changes);
   }
 
@@ -107,7 +120,7 @@ export class FilterBar {
     const without = (key, value) => ({ [key]: state[key].filter((one) => one !== value) });
     const chips = [
       ...Object.keys(PATTERNS).flatMap((kind) =>
-        state[kind].map((value) => chip(kind, value, () => this.actions.set(without(kind, value)), () => this.edit(kind, value))),
+        state[kind].map((value) => this.#pattern(kind, value, () => this.actions.set(without(kind, value)))),
       ),
       ...state.collapse.map((value) => chip("collapsed", value, () => this.actions.set(without("collapse", value)))),
       state.time ? chip("time", seconds(state.time), () => this.actions.set({ time: null })) : null,
@@ -130,6 +143,15 @@ export class FilterBar {
         ),
       );
     return chips;
+  }
+
+  /** The chip of a pattern; one that is refused says so, with the reason beside it, or beside its field while it is changed. */
+  #pattern(kind, value, remove) {
+    const refused = this.refused.get(value);
+    const words = chip(kind, value, remove, () => this.edit(kind, value), refused ? notApplied(refused) : "");
+    words.classList.toggle("not-applied", Boolean(refused));
+    const beside = this.editing?.kind === kind && this.editing.pattern === value;
+    return refused && !beside ? [words, h("output", { class: "refused" }, notApplied(refused))] : words;
   }
 
   #baseChip(told) {
@@ -166,6 +188,8 @@ function namesake({ place, of, base_of: baseOf }) {
   const title = "Several threads have this name. They are compared in the order in which they were first seen, and need not have done the same work";
   return h("span", { class: "kept namesake", title }, `thread ${place} of ${of} of this name with ${place} of ${baseOf}`);
 }
+
+const notApplied = (reason) => `Not applied: ${reason}`;
 
 const seconds = ([from, to]) => `${from}–${to} s`;
 

@@ -20,8 +20,8 @@ def apply(profile: Profile, lens: Lens) -> Profile:
 def look(profile: Profile, lens: Lens, places: Packages | None = None, texts: Texts | None = None) -> Seen:
     """The profile as it is seen through the lens. Tables that the lens leaves alone are the very same objects.
 
-    The profile must be one that the lens can be applied to (``view.refuse_unanswerable``). Raises UsageError for a pattern that
-    is none. ``places`` and ``texts`` are what an index of the profile has worked out already.
+    The profile must be one that the lens can be applied to (``view.refuse_unanswerable``). Raises RefusedPattern for a pattern
+    that is none. ``places`` and ``texts`` are what an index of the profile has worked out already.
     """
     if lens.time is not None:
         profile = filters.within(profile, lens.time)
