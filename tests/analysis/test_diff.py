@@ -218,6 +218,48 @@ def test_an_arrow_has_the_band_of_its_own_weights() -> None:
     assert [edge["noise"] for edge in exact] == [None]
 
 
+def test_a_functions_neighbours_slices_and_lines_have_both_sides_and_their_bands() -> None:
+    """`parse` calls `old` before and `new` after; both stand among its callees, and each of its lines has both numbers."""
+    after = profile_from("main 1\n  parse @3 20\n    read 50\n    new 9", (CPU,))
+    before = profile_from("main 1\n  parse @3 10\n  parse @4 7\n    read 30\n    old 8\nother 2\n  parse @4 6", (CPU,))
+    about = compared(after, before, normalised=False)
+    ids = {about.profile.function_name(function): function for function in range(len(about.profile.functions))}
+    answer = payloads.function(about, View.parse({}, about.profile), ids["parse"])
+    check_json(answer)
+    chance = about.sides(Selection()).chance
+    assert chance is not None
+
+    def band(x: int, y: int) -> int:
+        return int(chance.band(np.array([x]), np.array([y]))[0])
+
+    below, above = answer["split"]["callees"], answer["split"]["callers"]
+    slices = {row["name"]: (row["weight"], row["base_weight"], row["noise"]) for row in below["slices"]}
+    assert slices == {"read": (50, 30, band(50, 30)), "new": (9, 0, band(9, 0)), "old": (0, 8, band(0, 8))}
+    assert (below["alone"], below["base_alone"], below["alone_noise"]) == (20, 23, band(20, 23))
+    assert {row["name"]: (row["weight"], row["base_weight"]) for row in above["slices"]} == {"main": (79, 55), "other": (0, 6)}
+    callees = {row["name"]: (row["weight"], row["base_weight"], row["weight_noise"]) for row in answer["callees"]}
+    assert callees == slices
+    lines = {row["line"]: (row["self"], row["base_self"], row["cum"], row["base_cum"], row["noise"]) for row in answer["lines"]}
+    assert lines == {
+        3: (20, 10, 79, 10, {"self": band(20, 10), "cum": band(79, 10)}),
+        4: (0, 13, 0, 51, {"self": band(0, 13), "cum": band(0, 51)}),
+    }
+    for side in (below, above):
+        for prefix, whole in (("", answer["function"]["cum"]), ("base_", answer["function"]["base_cum"])):
+            assert side[f"{prefix}alone"] + side[f"{prefix}rest"] + sum(row[f"{prefix}weight"] for row in side["slices"]) == whole
+
+
+def test_edges_and_slices_of_a_dump_have_the_weights_of_each_side() -> None:
+    dumps = compared(
+        calls_from("main 1/1 10 30\n  parse 1/1 20 20\nparse 1/1 20 20"), calls_from("main 1/1 10 10"), normalised=False
+    )
+    (edge,) = payloads.graph(dumps, View.parse({}, dumps.profile))["edges"]
+    assert (edge["weight"], edge["base_weight"]) == (20, 0)
+    main = next(f for f in range(len(dumps.profile.functions)) if dumps.profile.function_name(f) == "main")
+    (parse,) = payloads.function(dumps, View.parse({}, dumps.profile), main)["split"]["callees"]["slices"]
+    assert (parse["weight"], parse["base_weight"], parse["noise"]) == (20, 0, None)
+
+
 def boxes_of(about: Index, kind: SampleType, shape: Shape) -> tuple[Boxes, list[tuple[str, ...]]]:
     """Every box, and the way to each by functions' names (they differ) from the top."""
     paths = list[tuple[str, ...]]()

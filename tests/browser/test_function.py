@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer
+from conftest import Growing, Opener, Viewer, eventually, recording
 
 SERVER, DUMP = "busy-server.pb.gz", "pydoc.pstats"
+MINUS = "\N{MINUS SIGN}"
 NESTED = "make_ring.<locals>.<listcomp>"
 
 WITHIN = """() => [...document.querySelectorAll('.function-page > section')]
@@ -17,7 +19,8 @@ WITHIN = """() => [...document.querySelectorAll('.function-page > section')]
 
 
 def function_id(page: Any, viewer: Viewer, name: str, label: str) -> int:
-    rows = page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/table?q={label}&per=500").json()["rows"]
+    table = f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/table?q={label}&per=500"
+    rows = eventually(lambda: page.request.get(table).json().get("rows"), "an answer")
     return int(next(row["id"] for row in rows if row["name"] == label))
 
 
@@ -144,6 +147,30 @@ def test_a_comparison_says_what_changed(viewer: Viewer, opened: Opener) -> None:
     ready(page)
     figures = page.locator(".numbers-part .figure").all_inner_texts()
     assert sum("±0" in figure and "before" in figure for figure in figures) == 2
+
+
+def test_callers_callees_and_lines_of_a_comparison_have_both_sides(viewer: Viewer, opened: Opener, growing: Growing) -> None:
+    """What came and what went is listed; what chance may have made stands in brackets; a pie is of what is there."""
+    growing.add(("main;serve;render", 300), ("main;serve;render;old", 300), ("main;serve;parse", 200))
+    growing.add(("main;serve", 200))
+    before = recording(viewer.datadir, "before-" + growing.name, os.getpid(), "0")
+    before.add(("main;serve;render", 290), ("main;serve;render;old", 9000), ("main;serve;gone", 900), ("main;serve", 190))
+    page = opened()
+    after, base = viewer.id_of(page, growing.name), viewer.id_of(page, before.name)
+    wanted = function_id(page, viewer, growing.name, "serve")
+    page.goto(f"{viewer.url}p/{after}/function?select={wanted}&base={base}&scale=absolute")
+    ready(page)
+    rows = page.locator(".callees-part tbody tr").evaluate_all(
+        "all => all.map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    found = {name: (weight, change) for _, name, _, weight, change in rows}
+    assert found["render"] == ("600 ms", f"{MINUS}8.69 s") and found["gone"] == ("0 s", f"{MINUS}900 ms")
+    assert found["parse"] == ("200 ms", "+200 ms") and found["self"] == ("200 ms", "(+10.0 ms)")
+    assert page.locator(".callees-part .wedge").count() == 3
+    assert page.locator(".lines-part tbody td.delta .change").all_inner_texts() == ["(+1.0%)", f"{MINUS}938%"]
+    title = page.locator(".callees-part td .change").first.get_attribute("title")
+    assert title.startswith(f"before 9.29 s; {MINUS}8.69 s ({MINUS}869% of all); more than chance explains")
+    assert page.evaluate(WITHIN)
 
 
 def test_a_function_without_weight_is_not_called_a_root(viewer: Viewer, opened: Opener) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Opener, Viewer, put, recording, start_viewer
+from conftest import DEADLINE, Opener, Viewer, eventually, put, recording, start_viewer
 
 from plopi.formats import write
 from plopi.model import CPU, SAMPLES, About, ProfileBuilder
@@ -67,7 +67,8 @@ class Sourced:
     def open(self, opened: Opener, name: str, query: str = "", **options: Any) -> Any:
         page = opened(**options)
         address = f"{self.viewer.url}p/{self.viewer.id_of(page, name)}"
-        rows = page.request.get(f"{address.replace('/p/', '/api/profiles/')}/table?q=work").json()["rows"]
+        table = f"{address.replace('/p/', '/api/profiles/')}/table?q=work"
+        rows = eventually(lambda: page.request.get(table).json().get("rows"), "an answer")
         page.goto(f"{address}/function?select={rows[0]['id']}{query}")
         page.wait_for_selector(".listing td.code")
         return page

@@ -23,7 +23,7 @@ import numpy as np
 
 from plopi.errors import Unanswerable, UsageError
 from plopi.model import CALLS, SAMPLES, Profile, Samples
-from plopi.viewer.analysis.call_graph import Numbers, Part, Selection, calls_of, numbers_of
+from plopi.viewer.analysis.call_graph import Numbers, Part, Selection, Structure, calls_of, numbers_of
 from plopi.viewer.analysis.columns import Floats, Ints, Mask, column
 from plopi.viewer.analysis.derived import Derived, totals_of
 from plopi.viewer.analysis.flame import Forest
@@ -32,6 +32,7 @@ from plopi.viewer.analysis.lenses.filters import with_samples
 from plopi.viewer.analysis.lenses.merge import Joined, joined
 from plopi.viewer.analysis.lenses.tables import stored
 from plopi.viewer.analysis.packages import Packages
+from plopi.viewer.analysis.prepared import edges_of_dump
 
 WIDTH = 1.96
 """Standard deviations to either side that hold 95 % of a normal distribution."""
@@ -145,8 +146,8 @@ class Comparison(Derived):
         thread, kind = selection.thread, replace(selection, thread=None)
         if self.profile.shape == CALLS:
             scale = self._scale(int(self.totals[0].sum()), int(self._base_totals[0].sum()))
-            ours, theirs = (numbers_of(profile, self.structure, kind) for profile in (self.profile, self.base_profile))
-            theirs = scaled(theirs, scale)
+            ours = numbers_of(self.profile, self.structure, kind)
+            theirs = scaled(numbers_of(self.base_profile, self._base_structure, kind), scale)
             return Sides(ours, theirs, _Both(ours, theirs, self), scale, None)
         before = np.arange(self._base_totals.shape[1]) if thread is None else self._matching_threads(thread)
         total = self.totals[selection.type]
@@ -160,6 +161,11 @@ class Comparison(Derived):
         sizes = effective_size(left, selection.type), effective_size(right, selection.type)
         chance = Chance((ours.total, theirs.total), sizes, self._normalised)
         return Sides(ours, theirs, _Both(ours, theirs, self), scale, chance, None if thread is None else self._namesake(thread))
+
+    @cached_property
+    def _base_structure(self) -> Structure:
+        """Of a dump the structure holds the weights of edges."""
+        return replace(self.structure, dump=edges_of_dump(self.base_profile)[1])
 
     def _scale(self, ours: int, theirs: int) -> float:
         return ours / theirs if self._normalised and ours > 0 and theirs > 0 else 1.0

@@ -79,12 +79,17 @@ def texts_from(profile: Profile, arrays: Arrays) -> Texts:
 
 
 def _prepare_calls(profile: Profile) -> dict[str, NDArray[Any]]:
-    calls, functions = calls_of(profile), len(profile.functions)
+    key, edge = edges_of_dump(profile)
+    return {"dump.edge": edge, **_edges(key, len(profile.functions))}
+
+
+def edges_of_dump(profile: Profile) -> tuple[Ints, Ints]:
+    """The keys of a dump's edges, rising, and the weight of each."""
+    calls = calls_of(profile)
     caller, callee = np.asarray(calls.caller), np.asarray(calls.callee)
-    key, rows = group_by_key(pair_keys(caller, callee, functions))
+    key, rows = group_by_key(pair_keys(caller, callee, len(profile.functions)))
     weights = column(calls.edge_cum)
-    edge = weights[rows.rows] if len(key) == len(caller) else rows.sums(weights)
-    return {"dump.edge": edge, **_edges(key, functions)}
+    return key, weights[rows.rows] if len(key) == len(caller) else rows.sums(weights)
 
 
 def _prepare_stacks(profile: Profile) -> dict[str, NDArray[Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from plopi.model import Profile
-from plopi.viewer.analysis import Index, Weighed, names, neighbours, split
+from plopi.viewer.analysis import Index, names, neighbours, split
+from plopi.viewer.analysis.call_graph import Numbers
 from plopi.viewer.analysis.paths import Path, paths
 from plopi.viewer.payloads.common import (
     Json,
@@ -53,11 +54,11 @@ def function(profile: Profile | Index, view: View, function_id: int, revision: s
         "callees": _neighbours(about, look, callees.heaviest, function_id, caller=False),
         "callees_total": callees.total,
         "split": {
-            "callees": _split(about, look.weighed, split.callees(look.numbers, function_id, MOST_NEIGHBOURS), function_id),
-            "callers": _split(about, look.weighed, split.callers(look.numbers, function_id, MOST_NEIGHBOURS), function_id),
+            "callees": _split(about, look, split.callees, function_id),
+            "callers": _split(about, look, split.callers, function_id),
         },
         "paths": _paths(about.profile, paths(numbers, function_id, MOST_PATHS)),
-        "lines": _lines(look, function_id),
+        "lines": lines_of(look, function_id),
     }
 
 
@@ -71,11 +72,14 @@ def _neighbours(about: Index, look: Look, shown: Sequence[neighbours.Neighbour],
     others = np.array([neighbour.function for neighbour in shown], dtype=np.int64)
     this = np.full(len(others), function_id, dtype=np.int64)
     ends = (others, this) if caller else (this, others)
-    weights = zip(look.numbers.edge_weights(*ends).tolist(), look.sides.base.edge_weights(*ends).tolist())
-    return [{**row, "weight": weight, "base_weight": base} for row, (weight, base) in zip(found, weights)]
+    after, before = look.numbers.edge_weights(*ends), look.sides.base.edge_weights(*ends)
+    weights = zip(after.tolist(), before.tolist(), look.band(after, before))
+    return [
+        {**row, "weight": weight, "base_weight": base, "weight_noise": band} for row, (weight, base, band) in zip(found, weights)
+    ]
 
 
-def _lines(look: Look, function_id: int) -> list[Json]:
+def lines_of(look: Look, function_id: int) -> list[Json]:
     """The heaviest lines, by number; of both sides where there is a base."""
     found = neighbours.lines(look.numbers, function_id)
     lines = {line.line: {"line": line.line, "self": line.self, "cum": line.cum} for line in found}
@@ -86,24 +90,51 @@ def _lines(look: Look, function_id: int) -> list[Json]:
             lines.setdefault(number, {"line": number, "self": 0, "cum": 0})
             lines[number] |= {"base_self": base.self, "base_cum": base.cum}
     heaviest = sorted(lines.values(), key=lambda row: (-max(row["cum"], row.get("base_cum", 0)), row["line"]))[:MOST_LINES]
-    return sorted(heaviest, key=lambda row: row["line"])
+    heaviest.sort(key=lambda row: row["line"])
+    if look.sides is not None:
+        bands = [_bands(look, heaviest, key, f"base_{key}") for key in ("self", "cum")]
+        for row, own, cum in zip(heaviest, *bands):
+            row["noise"] = None if own is None else {"self": own, "cum": cum}
+    return heaviest
 
 
-def _split(about: Index, weighed: Weighed, found: split.Split, function_id: int) -> Json:
-    """The heaviest slices, and the weight of all others."""
-    shown = found.slices
-    label = names.labels(about.profile, [other for other, _ in shown])
-    groups, group_of_file = weighed.groups
-    colour = {other: groups[group_of_file[about.packages.file_row[other]]].color for other, _ in shown}
-    return {
-        "alone": found.alone,
-        "slices": [
-            {**function_fields(about.profile, other, label[other]), "color": colour[other], "weight": weight}
-            for other, weight in shown
-        ],
-        "rest": found.rest,
-        "exact": found.exact and not is_bound(about, function_id),
+def _bands(look: Look, rows: Sequence[Json], after: str, before: str) -> list[int] | list[None]:
+    ours, theirs = (np.array([row[key] for row in rows], dtype=np.int64) for key in (after, before))
+    return look.band(ours, theirs)
+
+
+def _split(about: Index, look: Look, partition: Callable[[Numbers, int, int], split.Split], function_id: int) -> Json:
+    """The heaviest slices, of both sides together where there is a base, and the weight of all others."""
+    ours = partition(look.numbers, function_id, MOST_NEIGHBOURS if look.sides is None else split.EVERY)
+    theirs = None if look.sides is None else partition(look.sides.base, function_id, split.EVERY)
+    weight, base = dict(ours.slices), dict(theirs.slices if theirs else ())
+    heaviest = sorted({**weight, **base}, key=lambda other: (-weight.get(other, 0) - base.get(other, 0), other))[:MOST_NEIGHBOURS]
+    label = names.labels(about.profile, heaviest)
+    groups, group_of_file = look.weighed.groups
+    slices = [
+        {
+            **function_fields(about.profile, other, label[other]),
+            "color": groups[group_of_file[about.packages.file_row[other]]].color,
+            "weight": weight.get(other, 0),
+        }
+        for other in heaviest
+    ]
+    found = {
+        "alone": ours.alone,
+        "slices": slices,
+        "rest": ours.rest + sum(weight.values()) - sum(row["weight"] for row in slices),
+        "exact": ours.exact and not is_bound(about, function_id),
     }
+    if theirs is None:
+        return found
+    for row in slices:
+        row["base_weight"] = base.get(row["id"], 0)
+    for row, band in zip(slices, _bands(look, slices, "weight", "base_weight")):
+        row["noise"] = band
+    found["base_alone"] = theirs.alone
+    found["base_rest"] = sum(base.values()) - sum(row["base_weight"] for row in slices)
+    (found["alone_noise"],) = _bands(look, [found], "alone", "base_alone")
+    return found
 
 
 def _paths(profile: Profile, found: Sequence[Path]) -> list[Json]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from plopi.model import Profile
 from plopi.viewer import source as sources
-from plopi.viewer.analysis import Index, neighbours
+from plopi.viewer.analysis import Index
 from plopi.viewer.payloads.common import Json, head, indexed, look_at, text
+from plopi.viewer.payloads.function import lines_of
 from plopi.viewer.view import View
 
 
@@ -17,16 +18,14 @@ def source(profile: Profile | Index, view: View, function_id: int, roots: Sequen
     about = indexed(profile)
     if not 0 <= function_id < len(about.profile.functions):
         return None
-    numbers = look_at(about, view).numbers
-    heat = {line.line: line for line in neighbours.lines(numbers, function_id)}
+    look = look_at(about, view)
+    heat = {row.pop("line"): row for row in lines_of(look, function_id)}
     file, name = about.profile.function_file(function_id), about.profile.function_name(function_id)
     first = int(about.profile.functions.line[function_id])
     found = sources.read(roots, file, name, first, max(heat, default=first), about.profile.about.started_ns)
     if found is None:
         return None
-    lines = [
-        {"n": n, "text": text(line), "self": heat[n].self if n in heat else 0, "cum": heat[n].cum if n in heat else 0}
-        for n, line in enumerate(found.lines, found.first)
-    ]
+    cold = {"self": 0, "cum": 0} if look.sides is None else {"self": 0, "cum": 0, "base_self": 0, "base_cum": 0, "noise": None}
+    lines = [{"n": n, "text": text(line), **heat.get(n, cold)} for n, line in enumerate(found.lines, found.first)]
     told = {"file": text(found.file), "first": found.first, "lines": lines, "matches": found.matches, "why": found.why}
-    return {**head(about.profile, view, numbers, revision), **told}
+    return {**head(about.profile, view, look.numbers, revision), **told}

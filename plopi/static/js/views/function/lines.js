@@ -1,5 +1,6 @@
 /** Where in a function its time goes: its source with heat where that may be read, else the numbers of its lines. */
 import { plural, share, weight } from "../../format.js";
+import { changeCell } from "../../ui/change.js";
 import { h, keepingFocus, replace } from "../../ui/dom.js";
 
 const MOST_WITHOUT_SOURCE = 40;
@@ -13,9 +14,9 @@ export function showLines(element, answer, source) {
     return;
   }
   const rows = source
-    ? source.lines.map(({ n, text, self, cum }) => ({ line: n, text, self, cum }))
+    ? source.lines.map(({ n, ...row }) => ({ line: n, ...row }))
     : [...known]
-        .sort((a, b) => b.cum - a.cum || a.line - b.line)
+        .sort((a, b) => heat(b) - heat(a) || a.line - b.line)
         .slice(0, MOST_WITHOUT_SOURCE)
         .sort((a, b) => a.line - b.line);
   const id = String(answer.function.id);
@@ -36,17 +37,24 @@ export function showLines(element, answer, source) {
   else showHottest(list, rows);
 }
 
+/** By what a line is among the heaviest: the time that went there, on the side where that is more. */
+const heat = (row) => Math.max(row.cum, row.base_cum ?? 0);
+
 const COLUMNS = [
   ["line", "number"],
   ["self", "self"],
   ["cum", "cum"],
   ["", "heat"],
 ];
+const CHANGES = [
+  ["Δ self", "delta"],
+  ["Δ cum", "delta"],
+];
 
 function listing(rows, answer, withSource) {
   const most = (key) => Math.max(1, ...rows.map((row) => row[key]));
   const scale = { self: most("self"), cum: most("cum") };
-  const head = [...COLUMNS, ...(withSource ? [["source", "code"]] : [])];
+  const head = [...COLUMNS, ...(answer.base ? CHANGES : []), ...(withSource ? [["source", "code"]] : [])];
   const own = (event) => event.key.startsWith("Arrow") && event.stopPropagation();
   return h(
     "div",
@@ -60,7 +68,12 @@ function listing(rows, answer, withSource) {
   );
 }
 
-function line(row, { total, type }, scale) {
+function line(row, answer, scale) {
+  const { total, type } = answer;
+  const change = (key) => {
+    const told = row[key] || row[`base_${key}`];
+    return h("td", { class: "n delta" }, told ? changeCell(row[key], row[`base_${key}`], row.noise?.[key] ?? null, answer) : "");
+  };
   const cell = (key) => h("td", { class: `n ${key}`, title: row[key] ? weight(row[key], type.unit) : null }, row[key] ? share(row[key], total) : "");
   const bar = (key) => {
     const made = h("span", { class: `bar ${key}` });
@@ -69,11 +82,12 @@ function line(row, { total, type }, scale) {
   };
   const made = h(
     "tr",
-    { class: row.self || row.cum ? "hot" : "", "data-line": row.line },
+    { class: row.self || heat(row) ? "hot" : "", "data-line": row.line },
     h("td", { class: "n number" }, String(row.line)),
     cell("self"),
     cell("cum"),
     h("td", { class: "heat", "aria-hidden": "true" }, row.cum ? h("span", { class: "track" }, bar("cum"), bar("self")) : null),
+    answer.base ? ["self", "cum"].map(change) : null,
     row.text === undefined ? null : h("td", { class: "code" }, h("code", {}, row.text)),
   );
   made.style.setProperty("--heat", (row.self / scale.self).toFixed(3));

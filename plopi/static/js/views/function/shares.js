@@ -3,6 +3,7 @@ import { drawPie } from "../../draw/pie.js";
 import { colourClass } from "../../draw/nodes.js";
 import { origin, plural, share, weight } from "../../format.js";
 import { mergeSmall } from "../../layout/pie.js";
+import { changeCell } from "../../ui/change.js";
 import { h, replace } from "../../ui/dom.js";
 
 const FEW = 12;
@@ -18,15 +19,17 @@ const ABSENT = "It has no weight in what is shown.";
 export function showShares(element, side, answer, href, go, all, showAll) {
   const { title, alone, none } = SIDES[side];
   const { split, function: row, [`${side}_total`]: count } = answer;
-  const { slices, rest, exact, alone: own } = split[side];
+  const { slices, rest, exact, alone: own, base_alone: ownBefore = 0, base_rest: restBefore = 0, alone_noise: ownNoise } = split[side];
   const parts = [
-    ...(own > 0 ? [{ key: "alone", label: alone, weight: own, name: "alone" }] : []),
+    ...(own > 0 || ownBefore > 0 ? [{ key: "alone", label: alone, weight: own, base_weight: ownBefore, noise: ownNoise, name: "alone" }] : []),
     ...slices.map((slice) => ({ ...slice, key: String(slice.id), name: colourClass(slice) })),
-  ].sort((a, b) => b.weight - a.weight);
+  ].sort((a, b) => b.weight - a.weight || (b.base_weight ?? 0) - (a.base_weight ?? 0));
   shaded(parts);
+  const compared = answer.base ? answer : null;
   const whole = Math.max(row.cum, parts.reduce((sum, part) => sum + part.weight, rest));
-  const hidden = rest > 0 ? Math.max(1, count - slices.length) : 0;
-  const pie = mergeSmall(parts, whole, rest, hidden);
+  const hidden = rest > 0 || restBefore > 0 ? Math.max(1, count - slices.length) : 0;
+  const there = parts.filter((part) => part.weight > 0);
+  const pie = mergeSmall(there, whole, rest, hidden);
   const wedges = pie.kept.map((part, i) => ({
     ...part,
     number: i + 1,
@@ -46,7 +49,7 @@ export function showShares(element, side, answer, href, go, all, showAll) {
   replace(
     element,
     h("h3", { class: side }, title, exact ? null : h("span", { class: "bound" }, " at most: the dump does not tell more")),
-    parts.length === (own > 0 ? 1 : 0) && !rest
+    !parts.some((part) => part.id !== undefined) && !rest
       ? h("p", { class: "muted" }, row.cum ? none : ABSENT)
       : h(
           "div",
@@ -56,14 +59,14 @@ export function showShares(element, side, answer, href, go, all, showAll) {
             "table",
             { class: "slices" },
             h("caption", { class: "unseen" }, `${title}: shares of the function's cumulative weight`),
-            h("colgroup", {}, ["sign", "name", "share", "weight"].map((name) => h("col", { class: name }))),
-            h("thead", { class: "unseen" }, h("tr", {}, ["", "function", "share", "weight"].map((words) => h("th", { scope: "col" }, words)))),
+            h("colgroup", {}, ["sign", "name", "share", "weight", compared && "change"].filter(Boolean).map((name) => h("col", { class: name }))),
+            h("thead", { class: "unseen" }, h("tr", {}, ["", "function", "share", "weight", compared && "change"].filter((words) => words !== null).map((words) => h("th", { scope: "col" }, words)))),
             h(
               "tbody",
               {},
-              shown.map((part) => line(part, { whole, type: answer.type, number: numbers.get(part.key), href, go })),
+              shown.map((part) => line(part, { whole, type: answer.type, number: numbers.get(part.key), href, go, compared })),
               !all && parts.length > FEW ? more(parts.length - FEW, showAll) : null,
-              rest > 0 ? h("tr", {}, h("td"), h("td", {}, plural(hidden, "other")), h("td", { class: "n" }, share(rest, whole)), h("td")) : null,
+              hidden ? h("tr", {}, h("td"), h("td", {}, plural(hidden, "other")), h("td", { class: "n" }, share(rest, whole)), h("td"), compared ? h("td") : null) : null,
             ),
           ),
         ),
@@ -81,10 +84,10 @@ function shaded(parts) {
 }
 
 function more(left, showAll) {
-  return h("tr", {}, h("td"), h("td", { colspan: 3 }, h("button", { type: "button", class: "link", onclick: showAll }, `show ${left} more`)));
+  return h("tr", {}, h("td"), h("td", { colspan: 4 }, h("button", { type: "button", class: "link", onclick: showAll }, `show ${left} more`)));
 }
 
-function line(part, { whole, type, number, href, go }) {
+function line(part, { whole, type, number, href, go, compared }) {
   const name =
     part.id === undefined
       ? h("i", {}, part.label)
@@ -109,5 +112,6 @@ function line(part, { whole, type, number, href, go }) {
     h("td", { class: "name" }, name),
     h("td", { class: "n" }, share(part.weight, whole)),
     h("td", { class: "n weight" }, weight(part.weight, type.unit)),
+    compared ? h("td", { class: "n" }, changeCell(part.weight, part.base_weight, part.noise ?? null, compared, "weight")) : null,
   );
 }

@@ -1,5 +1,6 @@
 /** The columns of the function table: their heads, and what stands in a row. */
 import { count, origin, share, weight } from "../../format.js";
+import { changeCell } from "../../ui/change.js";
 import { h } from "../../ui/dom.js";
 
 /** @param diff whether the payload compares with another profile */
@@ -31,16 +32,7 @@ function weighed(key) {
   };
 }
 
-function change(key) {
-  return (row, { total, type }) => {
-    const delta = row[key] - row[`base_${key}`];
-    const chance = row.noise && Math.abs(delta) <= row.noise[key];
-    const sign = delta > 0 ? "+" : delta < 0 ? "−" : "";
-    const words = `${sign}${share(Math.abs(delta), total)}`;
-    const title = `${sign}${weight(Math.abs(delta), type.unit)}${chance ? ": no more than chance makes of so few samples" : ""}`;
-    return [h("span", { class: `change ${chance || !delta ? "same" : delta > 0 ? "more" : "less"}`, title }, chance ? `(${words})` : words)];
-  };
-}
+const change = (key) => (row, answer) => [changeCell(row[key], row[`base_${key}`], row.noise?.[key] ?? null, answer)];
 
 const number = (words, title = null) => [h("span", { class: "plain", title }, words)];
 
