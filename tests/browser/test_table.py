@@ -58,9 +58,11 @@ def test_heads_sort_and_the_search_narrows(viewer: Viewer, opened: Opener) -> No
     page.keyboard.press("/")
     page.keyboard.type("doc*")
     ready(page, 4)
-    found = rows(page, viewer, DUMP, "&q=doc*")
+    found = rows(page, viewer, DUMP, "&q=doc*&sort=calls&order=asc")
     assert page.inner_text("#controls .about") == f"{found['shown']} of {found['functions']:,} functions"
-    assert page.get_attribute("#controls .csv", "href").endswith("format=csv&q=doc*")
+    assert page.get_attribute("#controls .csv", "href").endswith("format=csv&sort=calls&order=asc&q=doc*")
+    shown = page.request.get(page.get_attribute("#controls .text", "href")).text().splitlines()
+    assert [line.split()[5] for line in shown[3:-2]] == [row["name"] for row in found["rows"]]
     page.keyboard.type("nothing at all")
     ready(page, 5)
     assert "matches" in page.inner_text(".table-view .none")

@@ -25,6 +25,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Client:  # type: ignore[
     folder = tmp_path_factory.mktemp("saving")
     put(folder / "a.pb.gz", pprof(*STACKS, about=About(command="python secret.py", host="box", pid=7)))
     put(folder / "evil.pb.gz", pprof("main;</script><script>alert(1)</script>;<!--"))
+    put(folder / "earlier.pb.gz", pprof("main;parse", "main;parse", "main;parse", "main;write", "idle"))
+    put(folder / "steering.pb.gz", pprof("main;\x1b[31mred\nline"))
     with viewer(folder) as running:
         yield running.client
 
@@ -57,6 +59,45 @@ def test_the_table_is_exported_as_csv_with_the_search_and_order_it_has(client: C
     rows = list(csv.reader(io.StringIO(answer.body.decode())))
     assert rows[0][:4] == ["function", "file", "line", "self (nanoseconds)"]
     assert [(row[0], row[4]) for row in rows[1:]][:3] == [("main", "40000000"), ("parse", "30000000"), ("read", "20000000")]
+
+
+def test_a_view_as_text_has_the_table_and_the_tree_as_they_are_filtered(client: Client) -> None:
+    answer = client.ask(f"{where(client)}/export?format=text&ignore=idle&sort=cum")
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert (
+        answer.body.decode()
+        == """a: cpu in ms, total 40.000
+ignore idle
+
+       self    self%     sum%      cum     cum%  function
+      0.000     0.0%     0.0%   40.000   100.0%  main (app.py:1)
+     10.000    25.0%    25.0%   30.000    75.0%  parse (app.py:1)
+     20.000    50.0%    75.0%   20.000    50.0%  read (app.py:1)
+     10.000    25.0%   100.0%   10.000    25.0%  write (app.py:1)
+
+        cum     cum%    self%  calls
+     40.000   100.0%     0.0%  main
+     30.000    75.0%    25.0%    parse
+     20.000    50.0%    50.0%      read
+     10.000    25.0%    25.0%    write
+"""
+    )
+    upwards = client.ask(f"{where(client)}/export?format=text&ignore=idle&inverted=1").body.decode()
+    assert "cum%  callers\n     20.000    50.0%  read\n     20.000    50.0%    parse\n" in upwards
+
+
+def test_a_comparison_as_text_has_changes_and_marks_chance(client: Client) -> None:
+    base = client.settled("earlier.pb.gz")["id"]
+    lines = client.ask(f"{where(client)}/export?format=text&base={base}").body.decode().splitlines()
+    assert lines[1].startswith("compared with earlier")
+    table, tree = (line for line in lines if "parse" in line)
+    assert table.split()[:7] == ["10.000", "20.0%", "60.0%", "30.000", "60.0%", "~-40.0%", "+0.0%"]
+    assert tree.split() == ["30.000", "60.0%", "20.0%", "+0.0%", "parse"]
+
+
+def test_no_name_in_a_text_begins_a_line_or_steers_a_terminal(client: Client) -> None:
+    text = client.ask(f"{where(client, 'steering.pb.gz')}/export?format=text").body.decode()
+    assert "\\x1b[31mred\\nline" in text and "\x1b" not in text
 
 
 def test_a_format_that_is_none_is_refused(client: Client) -> None:

@@ -25,11 +25,12 @@ from plopi.viewer.handlers.api import ViewHandler
 from plopi.viewer.handlers.pages import STATIC
 from plopi.viewer.listing import detail
 from plopi.viewer.payloads.flame import Asked
+from plopi.viewer.plain import plain
 from plopi.viewer.share import bundle
 from plopi.viewer.subjects import Subject
 from plopi.viewer.view import MOST_PER, View
 
-EXPORTS = (*formats.FORMATS, "csv")
+EXPORTS = (*formats.FORMATS, "csv", "text")
 SHARED_VIEWS = ("graph", "flame", "function", "table")
 MOST_DETAILS = 120
 """Functions whose own numbers go along with a shared view: those drawn, else the heaviest."""
@@ -67,6 +68,9 @@ class Export(Saving):
         view = View.parse(self.all_arguments(), about.profile)
         if wanted == "csv":
             return _csv(about, view), "text/csv; charset=utf-8", ".csv"
+        if wanted == "text":
+            report = plain(about, view, Asked.parse(self.all_arguments()), "+".join(subject.names))
+            return report.encode("utf-8"), "text/plain; charset=utf-8", ".txt"
         out = io.BytesIO()
         formats.write(_of_thread(about.profile, view.thread), wanted, out)
         return out.getvalue(), "application/octet-stream", formats.suffix(wanted)

@@ -137,8 +137,8 @@ class ProfilePage {
 
   share() {
     if (offline) return;
-    const query = Object.fromEntries(new URLSearchParams(host.location.search));
-    const saved = (what, how) => this.api.saved(this.subject, what, { ...(what === "share" ? query : {}), ...this.#selecting(), ...how });
+    const { q, ...place } = Object.fromEntries(new URLSearchParams(host.location.search));
+    const saved = (what, how) => this.api.saved(this.subject, what, { ...place, ...(what === "share" ? { q } : {}), ...this.#selecting(), ...how });
     const compared = Boolean(this.state.base || this.state.base_time);
     const view = { name: this.kind.NAME, title: this.kind.TITLE, shape: this.profile?.shape, compared };
     shareDialog(host.location.href, saved, view);

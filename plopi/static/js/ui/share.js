@@ -8,6 +8,7 @@ const FORMATS = [
   ["pstats", "pstats", "pstats, snakeviz, gprof2dot"],
   ["plop", "Plop", "Plop"],
   ["csv", "CSV", "the function table, for spreadsheets"],
+  ["text", "text", "a terminal or a message: the table, and the call tree"],
 ];
 const NEED_STACKS = ["folded", "speedscope", "plop", "pprof"];
 

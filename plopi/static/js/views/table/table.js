@@ -1,5 +1,4 @@
 /** The function table, put together: only the rows in sight are elements. */
-import { ROOT } from "../../api.js";
 import { count, plural } from "../../format.js";
 import { h, replace, tellSearch } from "../../ui/dom.js";
 import { columnsOf } from "./columns.js";
@@ -36,9 +35,9 @@ export class TableView {
       },
     });
     this.about = h("output", { class: "about" });
-    this.csv = h("a", { class: "csv", download: "" }, "CSV");
+    this.saved = ["csv", "text"].map((format) => [h("a", { class: format, download: "" }, format === "csv" ? "CSV" : "Text"), format]);
     this.input.value = this.state.q;
-    replace(controls, this.input, this.about, h("span", { class: "gap" }), this.csv);
+    replace(controls, this.input, this.about, h("span", { class: "gap" }), this.saved.map(([link]) => link));
     this.head = h("div", { role: "row", class: "row head" });
     this.body = h("div", { role: "rowgroup", class: "body" });
     this.space = h("div", { class: "space" });
@@ -239,16 +238,8 @@ export class TableView {
     tellSearch(this.input, this.about, payload.refused, found + cut);
     this.none.hidden = payload.shown > 0;
     this.none.textContent = state.q ? `No function or file matches “${state.q}”.` : "No functions.";
-    this.csv.setAttribute("href", this.#export());
-  }
-
-  #export() {
-    const url = new URL(`api/profiles/${this.page.subject}/export`, ROOT);
-    const q = this.payload.refused ? "" : this.state.q;
-    for (const [name, value] of Object.entries({ format: "csv", ...this.page.query(), q }))
-      for (const one of Array.isArray(value) ? value : [value])
-        if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, String(one));
-    return url.href;
+    const own = { sort: this.#sort(state.sort), order: state.order, q: payload.refused ? null : state.q };
+    for (const [link, format] of this.saved) link.setAttribute("href", this.page.api.saved(this.page.subject, "export", { format, ...this.page.query(), ...own }));
   }
 
   #keys() {
