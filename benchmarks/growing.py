@@ -3,7 +3,8 @@
 A made-up program: functions call a dozen others each, some far more often than others, so that stacks share their beginnings. Of
 its recording all is indexed, and then windows of 100 new stacks come: CPU time of this process from the new rows to the graph's
 answer. Once as it mostly is, where the same functions stay worth drawing; and once where each window makes another part of the
-program so heavy that others are chosen.
+program so heavy that others are chosen. Then likewise what is made of recordings that grow: two of them merged, one beside the
+other, and one through lenses (--each stacks in each).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -22,7 +23,10 @@ from plopi.formats.strings import packed
 from plopi.model import CPU, SAMPLES, About, Column, Functions, Locations, Profile, Samples, Stacks, Threads, Windows
 from plopi.viewer import payloads
 from plopi.viewer.analysis import Index, index, prepare
+from plopi.viewer.analysis.derived import merged, through
+from plopi.viewer.analysis.diff import Comparison
 from plopi.viewer.analysis.growth import grown
+from plopi.viewer.analysis.lenses import Lens
 from plopi.viewer.view import View, default_type
 
 Ints = NDArray[np.int64]
@@ -121,6 +125,37 @@ def updates(profiles: Iterator[Profile]) -> tuple[list[float], int]:
     return taken, changed
 
 
+Made = Callable[[Index, Index, Index | None], Index]
+NAMES = ("one", "two")
+MADE: dict[str, Made] = {
+    "one, as it is": lambda one, two, before: one,
+    "two merged": lambda one, two, before: merged([one, two], NAMES, before),
+    "one beside the other": lambda one, two, before: Comparison(one, two, NAMES, True, before),
+    "the same, not scaled": lambda one, two, before: Comparison(one, two, NAMES, False, before),
+    "focus": lambda one, two, before: through(one, Lens(focus=("method_1",)), before),
+    "hide": lambda one, two, before: through(one, Lens(hide=("method_7$",)), before),
+    "collapse": lambda one, two, before: through(one, Lens(collapse=("pkg3",)), before),
+    "by=module": lambda one, two, before: through(one, Lens(by="module"), before),
+    "by=line": lambda one, two, before: through(one, Lens(by="line"), before),
+}
+
+
+def updates_made(make: Made, pairs: Iterator[tuple[Profile, Profile]]) -> list[float]:
+    """CPU milliseconds of each: the first, of all that there is, and then the updates."""
+    members: list[Index] = []
+    made = None
+    taken: list[float] = []
+    for pair in pairs:
+        if not members:
+            members = [index(profile, prepare(profile)) for profile in pair]
+        began = time.process_time()
+        members = [grown(member, profile) for member, profile in zip(members, pair)]
+        made = make(members[0], members[1], made)
+        payloads.graph(made, View(type=default_type(pair[0].sample_types)))
+        taken.append((time.process_time() - began) * 1000)
+    return taken
+
+
 def _drawn(graph: dict[str, Any]) -> set[int]:
     return {node["id"] for node in graph["nodes"]}
 
@@ -130,13 +165,20 @@ def main() -> None:
     parser.add_argument("--stacks", type=int, default=500_000)
     parser.add_argument("--functions", type=int, default=3000)
     parser.add_argument("--windows", type=int, default=8)
+    parser.add_argument("--each", type=int, default=50_000)
     given = parser.parse_args()
     rows = []
     for name, shift in (("as it mostly is", 0.0), ("each window adds 1 % in one place", 0.01)):
         taken, changed = updates(windows(given.stacks, given.functions, given.windows, shift))
         rows.append([name, f"{statistics.median(taken):.0f}", f"{max(taken):.0f}", f"{changed} of {len(taken)}"])
     heads = ["100 new stacks: CPU milliseconds", "median", "slowest", "updates that changed what is drawn"]
-    print("\n".join([*describe(), "", markdown_table(heads, rows)]))
+    print("\n".join([*describe(), "", markdown_table(heads, rows), ""]))
+    recordings = [list(windows(given.each, given.functions, given.windows, 0.0, seed)) for seed in (1, 2)]
+    rows = []
+    for name, make in MADE.items():
+        first, *taken = updates_made(make, zip(*recordings))
+        rows.append([name, f"{first:.0f}", f"{statistics.median(taken):.0f}", f"{max(taken):.0f}"])
+    print(markdown_table([f"recordings of {given.each:,} stacks: CPU milliseconds", "all", "update, median", "slowest"], rows))
 
 
 if __name__ == "__main__":

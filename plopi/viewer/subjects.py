@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from plopi.model import Profile
 from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
-from plopi.viewer.analysis.derived import through
+from plopi.viewer.analysis.derived import merged, through
 from plopi.viewer.analysis.diff import Comparison
 from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens
-from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.entries import revision_of
 from plopi.viewer.readers.results import Parsed, Pending, Unreadable
 from plopi.viewer.store import Store
@@ -128,7 +127,8 @@ class Subjects:
 
         def make(before: Index | None) -> Index:
             names = subject.name, base.name if base.ids != subject.ids else f"{base.name} (base)"
-            found = Comparison(self.index(subject, lens), self.index(base, against.lens), names, against.scale == "normalised")
+            sides = self.index(subject, lens), self.index(base, against.lens)
+            found = Comparison(*sides, names, against.scale == "normalised", before)
             found.base_id, found.base_name, found.base_revision = "+".join(base.ids), base.name, base.revision
             return found
 
@@ -142,7 +142,7 @@ class Subjects:
                 began = self._clock()
                 place.index, place.revision = make(place.index), revision
                 _ = place.index.structure  # which most of the time goes into, and every view needs
-                place.size = size_of(place.index.profile)
+                place.size = size_of(place.index)
                 ended = self._clock()
                 with self._lock:
                     place.seen, place.rests = seen, ended + min(ended - began, LONGEST_REST)
@@ -152,7 +152,7 @@ class Subjects:
 
     def _derive(self, subject: Subject, lens: Lens, before: Index | None) -> Index:
         if lens == PLAIN:
-            return index(merge(subject.profiles, subject.names, before.profile if before else None))
+            return merged([index_of(parsed) for parsed in subject.parsed], subject.names, before)
         plain = self.index(subject)
         view.refuse_unanswerable(lens, plain.profile)
         return through(plain, lens, before)
@@ -194,8 +194,11 @@ def _grown(base: Parsed, profile: Profile) -> Index:
     return found
 
 
-def size_of(profile: Profile) -> int:
-    """Bytes, about, that an index of a profile takes, what is worked out of it included."""
+def size_of(about: Index) -> int:
+    """Bytes, about, that an index takes, what is worked out of it and what it takes to go on included."""
+    profile = about.profile
     edges = 0 if profile.calls is None else len(profile.calls.caller)
     rows = 14 * len(profile.stacks) + 5 * len(profile.samples) + 14 * len(profile.functions) + 2 * len(profile.locations)
+    if about.going is not None:
+        rows += 8 * len(profile.stacks) + 6 * len(profile.samples)
     return 8 * (rows + 16 * edges)

@@ -26,10 +26,11 @@ from plopi.errors import FormatError
 from plopi.formats.pprof import encode_header, encode_rows
 from plopi.formats.pprof_growing import GrowingReader
 from plopi.model import CPU, SAMPLES, About, Profile, ProfileBuilder
+from plopi.viewer.analysis.growing import GrowingColumn
 from plopi.viewer.readers import followers
 from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.followers import Follower, Followers
-from plopi.viewer.readers.growing import Column, Grown, rows_of
+from plopi.viewer.readers.growing import Grown, rows_of
 from plopi.viewer.readers.results import Parsed
 from plopi.viewer.watch import key_of
 
@@ -232,7 +233,7 @@ def test_a_column_is_its_parts_and_what_was_seen_stays(parts: list[list[int]], n
     arrays = [np.array(part, np.int64) for part in parts]
     if narrow:
         arrays[0] = arrays[0].astype(np.int32)
-    column, seen = Column(arrays[0]), []
+    column, seen = GrowingColumn(arrays[0]), []
     for count, more in enumerate(arrays[1:], 2):
         seen.append((column.append(more), np.concatenate(arrays[:count])))
         assert all(np.array_equal(now, then) for now, then in seen)

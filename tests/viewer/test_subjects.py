@@ -12,10 +12,11 @@ from drawing import calls_from, profile_from
 from serving import Client, pprof, put, viewer
 
 from plopi import formats
-from plopi.model import CPU, About, Profile
+from plopi.model import CPU, About
 from plopi.viewer import subjects
+from plopi.viewer.analysis import Index
+from plopi.viewer.analysis.derived import merged
 from plopi.viewer.analysis.lenses import Lens
-from plopi.viewer.analysis.lenses.merge import merge
 from plopi.viewer.readers.results import Parsed, Summary
 from plopi.viewer.subjects import Subject, Subjects
 from plopi.viewer.watch import Key
@@ -147,11 +148,11 @@ def test_what_was_dear_to_work_out_stands_for_as_long_again(monkeypatch: pytest.
         parsed = [Parsed(Key(1, inode, size, 0), said, profile, 100) for inode in (1, 2)]
         return Subject(("0" * 16, "1" * 16), ("one", "two"), tuple(parsed))
 
-    def slowly(*given: Any) -> Profile:
+    def slowly(*given: Any) -> Index:
         clock.now += 0.4
-        return merge(*given)
+        return merged(*given)
 
-    monkeypatch.setattr(subjects, "merge", slowly)
+    monkeypatch.setattr(subjects, "merged", slowly)
     before, after, last = moment(1), moment(2), moment(3)
     assert found.steady(before.ids) is None
     kept = found.index(before)

@@ -15,28 +15,34 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from plopi.errors import Unanswerable, UsageError
-from plopi.model import CALLS, SAMPLES, Profile, Samples
-from plopi.viewer.analysis.call_graph import Numbers, Part, Selection, Structure, calls_of, numbers_of
-from plopi.viewer.analysis.columns import Floats, Ints, Mask, column
-from plopi.viewer.analysis.derived import Derived, totals_of
+from plopi.model import CALLS, SAMPLES, Profile
+from plopi.viewer.analysis.call_graph import Numbers, Part, Selection, calls_of, numbers_of
+from plopi.viewer.analysis.columns import Floats, Ids, Ints, Mask, column
+from plopi.viewer.analysis.derived import totals_of
 from plopi.viewer.analysis.flame import Forest
+from plopi.viewer.analysis.growth import among, going_on, numbers_over, segments_of
 from plopi.viewer.analysis.index import Index, Weighed
 from plopi.viewer.analysis.lenses.filters import with_samples
-from plopi.viewer.analysis.lenses.merge import Joined, joined
+from plopi.viewer.analysis.lenses.merge import Joined, continues, joined, merge
+from plopi.viewer.analysis.lenses.merging import Merging
 from plopi.viewer.analysis.lenses.tables import stored
 from plopi.viewer.analysis.packages import Packages
 from plopi.viewer.analysis.prepared import edges_of_dump
+from plopi.viewer.analysis.search import Texts
 
 WIDTH = 1.96
 """Standard deviations to either side that hold 95 % of a normal distribution."""
 KEPT_SIDES = 4
+
+Halves = Mapping[Index, tuple[Index, Index]]
+"""By segment: the samples of the subject alone, and those of the base."""
 
 
 @dataclass(frozen=True)
@@ -109,27 +115,58 @@ class _Both(Weighed):
         return Forest(self._subject, self._rank_of.name_rank, self._base)
 
 
-class Comparison(Derived):
+@dataclass(frozen=True)
+class _Going:
+    """How a comparison goes on: of which lines its sides are, and what was made of them."""
+
+    lines: tuple[object, object]
+    merging: Merging
+    whole: Index
+    halves: Halves
+
+
+class Comparison(Index):
     """The index of a subject beside its base. ``profile`` is the subject's over the tables of both; ``weighed`` is of both."""
 
     base_id = base_name = base_revision = ""
     """What the base is called, for whoever shows it."""
 
-    def __init__(self, subject: Index, base: Index, names: tuple[str, str], normalised: bool = True) -> None:
-        """``names`` are for messages. Raises Unanswerable where the two cannot be compared."""
+    def __init__(
+        self, subject: Index, base: Index, names: tuple[str, str], normalised: bool = True, before: Index | None = None
+    ) -> None:
+        """``names`` are for messages; ``before`` is the comparison of the same two when they were shorter. Raises Unanswerable
+        where the two cannot be compared."""
+        profiles = [subject.profile, base.profile]
         _refuse_unlike(subject.profile, base.profile, names)
-        whole = joined([subject.profile, base.profile], names)
-        ours, theirs = _apart(whole, [subject.profile, base.profile], names)
-        super().__init__(ours, _chosen(_totals(subject), subject.profile, ours), _bounds(whole, [subject, base]))
+        going = before.going if before is not None and isinstance(before.going, _Going) else None
+        if going is not None and (going.lines != (subject.line, base.line) or not continues(going.merging, profiles)):
+            going = None
+        whole = joined(profiles, names, merging=going.merging if going else None)
+        self._whole = going_on(going.whole if going else None, whole.profile)
+        self._halves = {} if whole.merging is None else _halves(self._whole, whole.merging.origin, going.halves if going else {})
+        ours, theirs = _apart(whole, profiles, names)
+        super().__init__(ours)
+        self.totals: Ints = _chosen(_totals(subject), subject.profile, ours)
+        self.bounds = _bounds(whole, [subject, base])
         self.base_profile = theirs
         self._base_totals = _chosen(_totals(base), base.profile, ours)
         self._names, self._base_names = _numbered_names(subject.profile), _numbered_names(base.profile)
-        unnamed = int((column(base.profile.samples.thread) < 0).any())
-        self._first_of_base = len(whole.profile.threads) - len(base.profile.threads) - unnamed
+        self._threads = [] if whole.merging is None else [member.threads.seen for member in whole.merging.members]
         self._normalised = normalised
         self._sides: dict[Selection, Sides] = {}
         self._comparing = threading.RLock()
         self.packages = _packages(whole, [subject, base])
+        self.structure = self._whole.structure
+        if whole.merging is not None and not (subject.profile.about.complete and base.profile.about.complete):
+            self.going = _Going((subject.line, base.line), whole.merging, self._whole, self._halves)
+
+    @cached_property
+    def texts(self) -> Texts:
+        return self._whole.texts
+
+    @cached_property
+    def by_name(self) -> Ids:
+        return self._whole.by_name
 
     def weighed(self, selection: Selection) -> Weighed:
         return self.sides(selection).both
@@ -143,34 +180,39 @@ class Comparison(Derived):
             return self._sides[selection]
 
     def _compare(self, selection: Selection) -> Sides:
-        thread, kind = selection.thread, replace(selection, thread=None)
+        thread = selection.thread
         if self.profile.shape == CALLS:
             scale = self._scale(int(self.totals[0].sum()), int(self._base_totals[0].sum()))
-            ours = numbers_of(self.profile, self.structure, kind)
-            theirs = scaled(numbers_of(self.base_profile, self._base_structure, kind), scale)
+            ours, theirs = (
+                numbers_of(each, replace(self.structure, dump=edges_of_dump(each)[1]), selection)
+                for each in (self.profile, self.base_profile)
+            )
+            theirs = scaled(theirs, scale)
             return Sides(ours, theirs, _Both(ours, theirs, self), scale, None)
-        before = np.arange(self._base_totals.shape[1]) if thread is None else self._matching_threads(thread)
-        total = self.totals[selection.type]
-        scale = self._scale(
-            int(total.sum() if thread is None else total[thread]), int(self._base_totals[selection.type][before].sum())
+        total, base_total = self.totals[selection.type], self._base_totals[selection.type]
+        if thread is None:
+            scale = self._scale(int(total.sum()), int(base_total.sum()))
+            of = of_base = selection
+        else:
+            other = self._matching_thread(thread)
+            scale = self._scale(int(total[thread]), int(base_total[other]))
+            of, of_base = (
+                replace(selection, thread=int(went[row])) for went, row in zip(self._threads, (thread, other), strict=True)
+            )
+        ours, raw = (
+            numbers_over([both[side] for both in self._halves.values()], self.structure, each)
+            for side, each in enumerate((of, of_base))
         )
-        left = self.profile if thread is None else _of_threads(self.profile, np.array([thread]))
-        right = self.base_profile if thread is None else _of_threads(self.base_profile, before + self._first_of_base)
-        ours, raw = (numbers_of(profile, self.structure, kind) for profile in (left, right))
         theirs = scaled(raw, scale)
+        left, right = _of_thread(self.profile, of.thread), _of_thread(self.base_profile, of_base.thread)
         sizes = effective_size(left, selection.type), effective_size(right, selection.type)
         chance = Chance((ours.total, theirs.total), sizes, self._normalised)
         return Sides(ours, theirs, _Both(ours, theirs, self), scale, chance, None if thread is None else self._namesake(thread))
 
-    @cached_property
-    def _base_structure(self) -> Structure:
-        """Of a dump the structure holds the weights of edges."""
-        return replace(self.structure, dump=edges_of_dump(self.base_profile)[1])
-
     def _scale(self, ours: int, theirs: int) -> float:
         return ours / theirs if self._normalised and ours > 0 and theirs > 0 else 1.0
 
-    def _matching_threads(self, thread: int) -> Ints:
+    def _matching_thread(self, thread: int) -> int:
         """The base's thread of the same name, or of several the one at the same place."""
         if thread >= len(self._names):
             raise UsageError(f"thread={thread} is not a thread of the subject: give a number from 0 to {len(self._names) - 1}.")
@@ -179,7 +221,7 @@ class Comparison(Derived):
             there = sum(other == name for other, _ in self._base_names)
             has = f"only {there} threads" if there > 1 else "only one thread" if there else "no thread"
             raise Unanswerable(f"The base has {has} {name!r} to compare with: compare all threads, or take another base.")
-        return np.array([self._base_names.index((name, place))], dtype=np.int64)
+        return self._base_names.index((name, place))
 
     def _namesake(self, thread: int) -> Namesake | None:
         name, place = self._names[thread]
@@ -228,8 +270,17 @@ def _summed(a: Numbers, b: Numbers) -> Numbers:
         a.cum + b.cum,
         a.edge + b.edge,
         exact,
-        tuple(Part(p.stacks, p.own + q.own, p.subtree + q.subtree) for p, q in zip(a.parts, b.parts)),
+        tuple(_sum_of_parts(p, q) for p, q in zip(a.parts, b.parts)),
     )
+
+
+def _sum_of_parts(a: Part, b: Part) -> Part:
+    """Kept: where nothing is scaled, the parts of old segments stay, and what was worked out of their sum still holds."""
+    kept: tuple[Part, Part] | None = a.memo.get("sum")
+    if kept is None or kept[0] is not b:
+        kept = b, Part(a.stacks, a.own + b.own, a.subtree + b.subtree)
+        a.memo.put("sum", kept)
+    return kept[1]
 
 
 def _refuse_unlike(subject: Profile, base: Profile, names: Sequence[str]) -> None:
@@ -243,13 +294,11 @@ def _refuse_unlike(subject: Profile, base: Profile, names: Sequence[str]) -> Non
 
 def _apart(whole: Joined, profiles: Sequence[Profile], names: tuple[str, str]) -> tuple[Profile, Profile]:
     """Each side over the tables of both: the samples of one alone, or the calls with nothing of the other."""
-    if whole.profile.shape == CALLS:
+    if whole.merging is None:
         first, second = profiles
-        ours, theirs = joined([first, _nothing_of(second)], names), joined([_nothing_of(first), second], names)
-        return ours.profile, theirs.profile
-    count = len(profiles[0].samples)
-    rows = np.arange(len(whole.profile.samples), dtype=np.int64)
-    return with_samples(whole.profile, rows[:count]), with_samples(whole.profile, rows[count:])
+        return merge([first, _nothing_of(second)], names), merge([_nothing_of(first), second], names)
+    ours, theirs = (with_samples(whole.profile, np.flatnonzero(whole.merging.origin == side)) for side in (0, 1))
+    return ours, theirs
 
 
 def _nothing_of(profile: Profile) -> Profile:
@@ -261,9 +310,17 @@ def _nothing_of(profile: Profile) -> Profile:
     return replace(profile, calls=replace(calls, **zeros))
 
 
-def _of_threads(profile: Profile, threads: Ints) -> Profile:
-    samples: Samples = profile.samples
-    return with_samples(profile, np.flatnonzero(np.isin(column(samples.thread), threads)))
+def _of_thread(profile: Profile, thread: int | None) -> Profile:
+    return profile if thread is None else with_samples(profile, np.flatnonzero(column(profile.samples.thread) == thread))
+
+
+def _halves(whole: Index, origin: Ints, known: Halves) -> Halves:
+    """The samples of each side by themselves, segment by segment."""
+    found = {}
+    for segment in segments_of(whole):
+        of = origin[segment.first : segment.last]
+        found[segment.index] = known.get(segment.index) or (among(segment.index, of == 0), among(segment.index, of == 1))
+    return found
 
 
 def _numbered_names(profile: Profile) -> list[tuple[str, int]]:
@@ -278,7 +335,7 @@ def _numbered_names(profile: Profile) -> list[tuple[str, int]]:
 
 
 def _totals(about: Index) -> Ints:
-    return about.totals if isinstance(about, Derived) else totals_of(about.profile)
+    return totals_of(about.profile) if about.totals is None else about.totals
 
 
 def _chosen(totals: Ints, before: Profile, after: Profile) -> Ints:
@@ -298,6 +355,6 @@ def _packages(whole: Joined, sides: Sequence[Index]) -> Packages:
 def _bounds(whole: Joined, sides: Sequence[Index]) -> Mask | None:
     bounds = np.zeros(len(whole.profile.functions), dtype=np.bool_)
     for of, side in zip(whole.functions, sides):
-        if isinstance(side, Derived) and side.bounds is not None:
+        if side.bounds is not None:
             bounds[of] |= side.bounds
     return bounds if bounds.any() else None

@@ -11,6 +11,7 @@ Where several ways between two functions are about as heavy, which of them a pic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,11 +19,13 @@ import numpy as np
 
 from plopi.model import Profile, Samples, Stacks
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure
-from plopi.viewer.analysis.columns import Groups, Ids, Ints, compact, group_by_id, group_by_key, pair_keys
+from plopi.viewer.analysis.columns import Groups, Ids, Ints, Mask, compact, group_by_id, group_by_key, pair_keys
 from plopi.viewer.analysis.index import Index
+from plopi.viewer.analysis.lenses.filters import with_samples
 from plopi.viewer.analysis.lenses.tables import stored
 
-_OF_NAMES = ("packages", "texts", "by_name", "name_rank")
+OF_NAMES = ("packages", "texts", "by_name", "name_rank")
+"""What an index works out of functions alone."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,10 @@ class Growing(Index):
 
     def __init__(self, profile: Profile, segments: Sequence[Segment], before: Index) -> None:
         super().__init__(profile)
+        self.line = before.line
         self.segments = tuple(segments)
         if len(profile.functions) == len(before.profile.functions):
-            vars(self).update({name: made for name, made in vars(before).items() if name in _OF_NAMES})
+            vars(self).update({name: made for name, made in vars(before).items() if name in OF_NAMES})
         self._edges_before = before.structure
 
     @cached_property
@@ -75,17 +79,39 @@ def numbers_over(parts: Sequence[Index], structure: Structure, selection: Select
     )
 
 
+def segments_of(about: Index) -> Sequence[Segment]:
+    return about.segments if isinstance(about, Growing) else (Segment(0, len(about.profile.samples), about),)
+
+
+def among(part: Index, kept: Mask) -> Index:
+    """The index of some samples of a part; its tree stays the same."""
+    left = Index(with_samples(part.profile, np.flatnonzero(kept)))
+    left.structure = part.structure
+    return left
+
+
 def grown(before: Index, profile: Profile) -> Index:
     """The index of the recording that ``before`` is of, now that rows were appended; those that were there are the same."""
     there = len(before.profile.samples)
     if len(profile.samples) == there and len(profile.functions) == len(before.profile.functions):
         return before
-    segments = [*before.segments] if isinstance(before, Growing) else [Segment(0, there, before)]
+    segments = [*segments_of(before)]
     new = Segment(there, len(profile.samples), Index(profile))
     while segments and len(segments[-1]) < 2 * len(new):
         new = replace(new, first=segments.pop().first)
     new = replace(new, index=Index(part_of(profile, new.first, new.last)))
     return Growing(profile, [*segments, new], before)
+
+
+def going_on(before: Index | None, profile: Profile) -> Index:
+    """``grown``, but never the very same index; the first of a line without one ``before``."""
+    if before is None:
+        return Index(profile)
+    found = grown(before, profile)
+    if found is before:
+        found = copy(before)
+        found.profile = profile
+    return found
 
 
 def part_of(profile: Profile, first: int, last: int) -> Profile:

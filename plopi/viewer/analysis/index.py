@@ -11,7 +11,7 @@ import numpy as np
 from plopi.model import Profile
 from plopi.viewer.analysis import choose, flame, packages, table
 from plopi.viewer.analysis.call_graph import Numbers, Selection, Structure, numbers_of
-from plopi.viewer.analysis.columns import Ids, column
+from plopi.viewer.analysis.columns import Ids, Ints, Mask, column
 from plopi.viewer.analysis.prepared import Arrays, order_from, packages_from, structure_from, structure_of, texts_from
 from plopi.viewer.analysis.rank import Choice
 from plopi.viewer.analysis.search import Texts
@@ -59,11 +59,20 @@ class Weighed:
 class Index:
     """A profile with its call graph, and the numbers of the selections asked for last. May be shared between threads.
 
-    ``prepared`` is what ``analysis.prepare`` made of the same profile, elsewhere: without it that is done here.
+    ``prepared`` is what ``analysis.prepare`` made of the same profile, elsewhere: without it that is done here. What a lens
+    leaves of a profile has ``totals``: weights before focus, ignore and hide, by sample type and thread (the last column:
+    samples without a thread); and ``bounds``: functions whose cum, and whose edges' weights, are only the most that they can be.
     """
+
+    totals: Ints | None = None
+    bounds: Mask | None = None
+    going: object = None
+    """Whatever it takes to make the next of its line."""
 
     def __init__(self, profile: Profile, prepared: Arrays | None = None) -> None:
         self.profile = profile
+        self.line = object()
+        """Shared by the indexes of one recording while it grows: the tables of the longer begin with those of the shorter."""
         self._prepared = prepared
         self._lock = threading.RLock()
         self._weighed: OrderedDict[Selection, Weighed] = OrderedDict()

@@ -12,7 +12,6 @@ from plopi.viewer.analysis import Index, Weighed, index, names
 from plopi.viewer.analysis import table as tables
 from plopi.viewer.analysis.call_graph import Numbers, Selection
 from plopi.viewer.analysis.columns import Ints, Mask
-from plopi.viewer.analysis.derived import Derived
 from plopi.viewer.analysis.diff import Comparison, Sides
 from plopi.viewer.view import View
 
@@ -135,8 +134,7 @@ def rows_of(about: Index, look: Look, functions: Sequence[int]) -> list[Json]:
 
 def is_bound(about: Index, *functions: int) -> bool:
     """Whether cum of one of the functions is only the most that it can be, and so is the weight of an edge between them."""
-    bounds = about.bounds if isinstance(about, Derived) else None
-    return bounds is not None and any(bool(bounds[function]) for function in functions)
+    return about.bounds is not None and any(bool(about.bounds[function]) for function in functions)
 
 
 def native_of(about: Index, view: View) -> Ints | None:

@@ -1,8 +1,4 @@
-"""Columns that grow: rows are appended, and every profile made before stays as it was.
-
-Room doubles. A profile sees the first rows of a buffer that nobody writes to again before their end, so threads that compute
-a view of an older revision are not disturbed.
-"""
+"""A recording that grows: rows are appended, and every profile made before stays as it was."""
 
 from __future__ import annotations
 
@@ -15,40 +11,17 @@ import numpy as np
 from plopi.errors import FormatError
 from plopi.formats.strings import Strings, packed
 from plopi.model import Cursor, Profile
+from plopi.viewer.analysis.growing import GrowingColumn
 from plopi.viewer.readers.columns import MAX_TOTAL, Array
 
 _TABLES = ("functions", "locations", "stacks", "threads", "windows")
-_LEAST = 1024
 T = TypeVar("T")
-
-
-class Column:
-    """Numbers that become more. ``first`` is not copied before something is appended to it."""
-
-    def __init__(self, first: Array) -> None:
-        self._buffer = first
-        self._length = len(first)
-
-    def append(self, more: Array) -> Array:
-        """All of it, read-only, ``more`` at the end."""
-        before, length = self._length, self._length + len(more)
-        kind = np.promote_types(self._buffer.dtype, more.dtype)
-        if length > len(self._buffer) or kind != self._buffer.dtype:
-            room = np.empty(max(_LEAST, 2 * length) if length > len(self._buffer) else len(self._buffer), kind)
-            room[:before] = self._buffer[:before]
-            self._buffer = room
-        if len(more):
-            self._buffer[before:length] = more
-        self._length = length
-        seen = self._buffer[:length]
-        seen.flags.writeable = False
-        return seen
 
 
 @dataclass(frozen=True)
 class _Texts:
-    blob: Column
-    offsets: Column
+    blob: GrowingColumn
+    offsets: GrowingColumn
 
 
 class Grown:
@@ -57,10 +30,10 @@ class Grown:
     def __init__(self, base: Profile) -> None:
         self.profile = base
         strings = packed(base.strings)
-        self._texts = _Texts(Column(np.frombuffer(strings.blob, np.uint8)), Column(np.asarray(strings.offsets)))
+        self._texts = _Texts(GrowingColumn(np.frombuffer(strings.blob, np.uint8)), GrowingColumn(np.asarray(strings.offsets)))
         self._columns = {name: _columns_of(getattr(base, name)) for name in _TABLES}
         self._samples = _columns_of(base.samples)
-        self._weights = tuple(Column(np.asarray(weights)) for weights in base.samples.weights)
+        self._weights = tuple(GrowingColumn(np.asarray(weights)) for weights in base.samples.weights)
         self._totals = [_total(weights) for weights in base.samples.weights]
 
     @property
@@ -105,12 +78,12 @@ def bytes_of(profile: Profile) -> int:
     return len(strings.blob) + sum(np.asarray(column).nbytes for column in (*columns, *profile.samples.weights, strings.offsets))
 
 
-def _columns_of(table: Any) -> dict[str, Column]:
+def _columns_of(table: Any) -> dict[str, GrowingColumn]:
     names = (field.name for field in dataclasses.fields(table) if field.name != "weights")
-    return {name: Column(np.asarray(getattr(table, name))) for name in names}
+    return {name: GrowingColumn(np.asarray(getattr(table, name))) for name in names}
 
 
-def _appended(columns: dict[str, Column], rows: T, **others: Any) -> T:
+def _appended(columns: dict[str, GrowingColumn], rows: T, **others: Any) -> T:
     found = {name: column.append(np.asarray(getattr(rows, name))) for name, column in columns.items()}
     return replace(rows, **found, **others)  # type: ignore[type-var]
 

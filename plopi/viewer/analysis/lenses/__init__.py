@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plopi.viewer.analysis.lenses.apply import apply, look
+from plopi.viewer.analysis.lenses.apply import Reshaping, Seen, apply, dropped
 from plopi.viewer.analysis.lenses.lens import BYS, By, Lens
 
-__all__ = ["BYS", "By", "Lens", "apply", "look"]
+__all__ = ["BYS", "By", "Lens", "Reshaping", "Seen", "apply", "dropped"]

@@ -13,18 +13,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from plopi.model import Profile, Samples, Stacks
+from plopi.model import Profile, Samples
 from plopi.viewer.analysis.columns import Ints, Mask, column
-from plopi.viewer.analysis.lenses.tables import stored
-from plopi.viewer.analysis.lenses.tries import anywhere, merged
+from plopi.viewer.analysis.lenses.tables import GrowingTable, samples_from, since, stored
+from plopi.viewer.analysis.lenses.tries import Branch, Trie, anywhere
 
 
-def by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask], hide: Sequence[Mask]) -> Profile:
-    """Keep and cut by functions: each mask says of every function whether a pattern matches it."""
-    if not (focus or ignore or hide):
+def by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask]) -> Profile:
+    """Keep by functions: each mask says of every function whether a pattern matches it."""
+    if not (focus or ignore):
         return profile
-    profile = with_samples(profile, np.flatnonzero(kept_by_stack(profile, focus, ignore)))
-    return hidden(profile, _any(hide)) if hide else profile
+    return with_samples(profile, np.flatnonzero(kept_by_stack(profile, focus, ignore)))
 
 
 def kept_by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask]) -> Mask:
@@ -35,21 +34,30 @@ def kept_by_stack(profile: Profile, focus: Sequence[Mask], ignore: Sequence[Mask
     for mask in focus:
         kept &= anywhere(parent, mask[function])
     if ignore:
-        kept &= ~anywhere(parent, _any(ignore)[function])
+        kept &= ~anywhere(parent, any_of(ignore)[function])
     return _rows_of(column(profile.samples.stack), kept)
 
 
-def hidden(profile: Profile, functions: Mask) -> Profile:
-    """Cut ``functions`` out of every stack; samples of which nothing is left go."""
-    location = column(profile.stacks.location)
-    cut = functions[column(profile.locations.function)[location]]
-    if not cut.any():
-        return profile
-    trie = merged(column(profile.stacks.parent), location, ~cut)
-    stack = trie.of(column(profile.samples.stack))
-    samples = replace(profile.samples, stack=stored(stack))
-    whole = replace(profile, stacks=Stacks(stored(trie.parent), stored(trie.label)), samples=samples)
-    return with_samples(whole, np.flatnonzero(stack >= 0))
+class Hiding:
+    """Frames cut out of every stack; samples of which nothing is left go. Goes on with the same profile when it has grown."""
+
+    def __init__(self, types: int) -> None:
+        self._trie, self._stacks = Trie(), Branch()
+        self._samples = GrowingTable(samples_from, 3 + types)
+        self._looked_at = 0
+
+    def grow(self, profile: Profile, functions: Mask) -> Profile:
+        """What is left when ``functions`` are cut out, which among those that there were are the same as before."""
+        parent, location = (since(each, len(self._stacks)) for each in (profile.stacks.parent, profile.stacks.location))
+        cut = functions[column(profile.locations.function)[location]]
+        self._stacks.grow(self._trie, parent, location, ~cut)
+        there, samples = self._looked_at, profile.samples
+        self._looked_at = len(samples)
+        stack = self._stacks.of(since(samples.stack, there))
+        left = stack >= 0
+        others = (since(each, there)[left] for each in (samples.thread, samples.window, *samples.weights))
+        self._samples.append(stack[left], *others)
+        return replace(profile, stacks=self._trie.table, samples=self._samples.table)
 
 
 def within(profile: Profile, time: tuple[int, int]) -> Profile:
@@ -96,6 +104,6 @@ def _rows_of(ids: Ints, wanted: Mask) -> Mask:
     return np.append(wanted, False)[ids]
 
 
-def _any(masks: Sequence[Mask]) -> Mask:
+def any_of(masks: Sequence[Mask]) -> Mask:
     either: Mask = np.logical_or.reduce(masks)
     return either

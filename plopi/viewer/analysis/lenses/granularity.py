@@ -6,58 +6,113 @@ a run of calls within one group is one frame, and a group counts once per sample
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from plopi.errors import UsageError
-from plopi.model import CALLS, NONE, Calls, Functions, Locations, Profile, Stacks
+from plopi.model import CALLS, NONE, Calls, Functions, Locations, Profile
 from plopi.viewer.analysis.call_graph import calls_of
 from plopi.viewer.analysis.columns import Ints, Mask, column, group_by_id, group_by_key
+from plopi.viewer.analysis.growing import GrowingColumn, Numbering
 from plopi.viewer.analysis.lenses.lens import Lens
-from plopi.viewer.analysis.lenses.tables import stored
-from plopi.viewer.analysis.lenses.tries import merged
+from plopi.viewer.analysis.lenses.tables import GrowingTable, since, stored
+from plopi.viewer.analysis.lenses.tries import Branch, Trie
 from plopi.viewer.analysis.packages import SPECIAL, Packages
 
-
-@dataclass(frozen=True)
-class Seen:
-    """A profile through a lens, and where its functions belong. ``like``: by function, one of those before that belongs there."""
-
-    profile: Profile
-    like: Ints
+Grouped = tuple[Ints, Sequence[str], Mask]
+"""By function: the number of its group; the groups' names by number; by function: whether it is put together with others."""
 
 
-def regrouped(profile: Profile, lens: Lens, places: Packages) -> Seen:
-    """Functions as the lens wants them; ``places`` says where the profile's functions belong."""
+class Regrouped(Exception):
+    """Functions that were there before are in other groups now, so that nothing goes on from what it was."""
+
+
+class Grouping:
+    """Functions of one group become the first of them, under the group's name. Goes on with the same profile when it has
+    grown."""
+
+    def __init__(self, grouped: Callable[[Packages], Grouped]) -> None:
+        self._grouped = grouped
+        self._to, self._among = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+        self._size = (-1, -1)
+        self._names: tuple[Functions, Sequence[str]]
+        self._trie, self._stacks = Trie(), Branch()
+        self._lines, self._places = Numbering(), Numbering()
+        self._locations, self._went = GrowingTable(Locations, 2), GrowingColumn()
+        self._samples = GrowingColumn()
+
+    def grow(self, profile: Profile, places: Packages) -> Profile:
+        """The profile over groups; ``places`` says where its functions belong. Raises Regrouped."""
+        self._put_together(profile, places)
+        functions, strings = self._names
+        whole = replace(profile, functions=functions, strings=strings)
+        if profile.shape == CALLS:
+            return replace(whole, calls=_calls_between(profile, self._to, self._among))
+        self._grow_stacks(profile)
+        stack = self._stacks.of(since(profile.samples.stack, len(self._samples)))
+        samples = replace(profile.samples, stack=stored(self._samples.append(stack)))
+        return replace(whole, locations=self._locations.table, stacks=self._trie.table, samples=samples)
+
+    def _put_together(self, profile: Profile, places: Packages) -> None:
+        size = len(profile.functions), len(profile.strings)
+        if size == self._size:
+            return
+        group, names, among = self._grouped(places)
+        member = np.flatnonzero(among)
+        keys, groups = group_by_key(group[member])
+        first = member[groups.rows[groups.start[:-1]]]
+        to = np.arange(size[0], dtype=np.int64)
+        to[member[groups.rows]] = np.repeat(first, np.diff(groups.start))
+        there = len(self._to)
+        if not (np.array_equal(to[:there], self._to) and np.array_equal(among[:there], self._among)):
+            raise Regrouped
+        self._size, self._to, self._among = size, to, among
+        self._names = _renamed(profile, first, [names[key] for key in keys.tolist()], to)
+
+    def _grow_stacks(self, profile: Profile) -> None:
+        """Of a group no line is known; the other functions keep theirs. What runs on within a group is the same frame."""
+        own = column(profile.locations.function)
+        to, grouped = self._to[own], self._among[own]
+        there = len(self._went)
+        function, line = to[there:], np.where(grouped[there:], 0, since(profile.locations.line, there))
+        place, new = self._places.of((function << 32) + self._lines.of(line)[0])
+        label = self._went.append(place)
+        self._locations.append(function[new], line[new])
+        parent, location = (since(each, len(self._stacks)) for each in (profile.stacks.parent, profile.stacks.location))
+        outer = np.asarray(profile.stacks.location)[parent]  # of roots: of no matter what
+        runs_on = (parent >= 0) & grouped[location] & (to[outer] == to[location])
+        self._stacks.grow(self._trie, parent, label[location], ~runs_on)
+
+
+def groupings(lens: Lens) -> list[Grouping]:
+    """What a lens puts together, the first one first."""
+    found = []
     if lens.collapse:
-        profile = _put_together(profile, *_collapsed(lens.collapse, places))
-    if lens.by == "line":
-        return Seen(by_line(profile), column(profile.locations.function))
-    if lens.by != "function":
-        names = places.packages if lens.by == "package" else places.modules
-        group = names_by_function(names, places)
-        profile = _put_together(profile, group, sorted(set(names)), _code(places))
-    if profile.shape == CALLS:
-        return _without_leftovers(profile)
-    return Seen(profile, np.arange(len(profile.functions), dtype=np.int64))
+        found.append(Grouping(lambda places: _collapsed(lens.collapse, places)))
+    if lens.by in ("module", "package"):
+        found.append(Grouping(lambda places: _all_code(places.packages if lens.by == "package" else places.modules, places)))
+    return found
 
 
-def _without_leftovers(profile: Profile) -> Seen:
+def without_leftovers(profile: Profile) -> tuple[Profile, Ints]:
     """A dump says of every function that it is there, so those that were put together have to go. (A dump does not grow: no id
-    that somebody remembers moves.)"""
+    that somebody remembers moves.) And where the functions that are left were before."""
     functions, calls = profile.functions, calls_of(profile)
     kept = np.flatnonzero(column(functions.name) >= 0)
     if len(kept) == len(functions):
-        return Seen(profile, kept)
+        return profile, kept
     number = np.full(len(functions), -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))
     table = Functions(*(stored(column(each)[kept]) for each in (functions.name, functions.file, functions.line)))
     by_function = {name: stored(column(getattr(calls, name))[kept]) for name in ("calls", "primitive", "self", "cum")}
     by_edge = {name: stored(number[column(getattr(calls, name))]) for name in ("caller", "callee")}
-    calls = replace(calls, **by_function, **by_edge)
-    return Seen(replace(profile, functions=table, calls=calls), kept)
+    return replace(profile, functions=table, calls=replace(calls, **by_function, **by_edge)), kept
+
+
+def _all_code(names: Sequence[str], places: Packages) -> Grouped:
+    return names_by_function(names, places), sorted(set(names)), _code(places)
 
 
 def _code(places: Packages) -> Mask:
@@ -72,7 +127,7 @@ def names_by_function(names: Sequence[str], places: Packages) -> Ints:
     return by_row[places.file_row]
 
 
-def _collapsed(wanted: Sequence[str], places: Packages) -> tuple[Ints, list[str], Mask]:
+def _collapsed(wanted: Sequence[str], places: Packages) -> Grouped:
     """Each function in its package or module where that is wanted, the wider first."""
     names = []
     known = {*places.packages, *places.modules}
@@ -83,21 +138,6 @@ def _collapsed(wanted: Sequence[str], places: Packages) -> tuple[Ints, list[str]
     group = names_by_function(names, places)
     order = sorted(set(names))
     return group, order, np.array([bool(name) for name in order], dtype=np.bool_)[group]
-
-
-def _put_together(profile: Profile, group: Ints, names: Sequence[str], among: Mask) -> Profile:
-    """Functions of one ``group`` become the first of them, under the group's name; only those ``among``."""
-    count = len(profile.functions)
-    member = np.flatnonzero(among)
-    keys, groups = group_by_key(group[member])
-    first = member[groups.rows[groups.start[:-1]]]
-    to = np.arange(count, dtype=np.int64)
-    to[member[groups.rows]] = np.repeat(first, np.diff(groups.start))
-    functions, strings = _renamed(profile, first, [names[key] for key in keys.tolist()], to)
-    whole = replace(profile, functions=functions, strings=strings)
-    if profile.shape == CALLS:
-        return replace(whole, calls=_calls_between(profile, to, among))
-    return _fewer_frames(whole, to, among)
 
 
 def _renamed(profile: Profile, first: Ints, names: Sequence[str], to: Ints) -> tuple[Functions, Sequence[str]]:
@@ -124,31 +164,24 @@ def _shared(paths: Sequence[str]) -> str:
     return first[: first.rfind("/", 0, alike) + 1]
 
 
-def _fewer_frames(profile: Profile, to: Ints, among: Mask) -> Profile:
-    """Stacks over groups. Of a group no line is known; the other functions keep theirs."""
-    function = to[column(profile.locations.function)]
-    grouped = among[column(profile.locations.function)]
-    line = np.where(grouped, 0, column(profile.locations.line))
-    key = function * (int(line.max(initial=0)) + 1) + line
-    keys, rows = group_by_key(key)
-    label = np.empty(len(key), dtype=np.int64)
-    label[rows.rows] = np.repeat(np.arange(len(keys)), np.diff(rows.start))
-    some = rows.rows[rows.start[:-1]]
-    parent, location = column(profile.stacks.parent), column(profile.stacks.location)
-    above = np.where(parent >= 0, function[location[parent]], -1)
-    runs_on = grouped[location] & (above == function[location])
-    trie = merged(parent, label[location], ~runs_on)
-    stack = column(profile.samples.stack)
-    return replace(
-        profile,
-        locations=Locations(stored(function[some]), stored(line[some])),
-        stacks=Stacks(stored(trie.parent), stored(trie.label)),
-        samples=replace(profile.samples, stack=stored(trie.of(stack))),
-    )
+class Lines:
+    """Each location a function of its own, named after function and line; where the line is not known, after the function. Goes
+    on with the same profile when it has grown."""
+
+    def __init__(self) -> None:
+        self._size = (-1, -1, -1)
+        self._names: tuple[Functions, Sequence[str]]
+
+    def grow(self, profile: Profile) -> Profile:
+        size = len(profile.functions), len(profile.locations), len(profile.strings)
+        if size != self._size:
+            self._size, self._names = size, _named_by_line(profile)
+        functions, strings = self._names
+        own = np.arange(len(profile.locations), dtype=np.int64)
+        return replace(profile, strings=strings, functions=functions, locations=Locations(stored(own), profile.locations.line))
 
 
-def by_line(profile: Profile) -> Profile:
-    """Each location a function of its own, named after function and line; where the line is not known, after the function."""
+def _named_by_line(profile: Profile) -> tuple[Functions, Sequence[str]]:
     functions, locations = profile.functions, profile.locations
     function, line = column(locations.function), column(locations.line)
     name, first = column(functions.name)[function], column(functions.line)[function]
@@ -157,13 +190,8 @@ def by_line(profile: Profile) -> Profile:
     for location in np.flatnonzero(line != 0).tolist():
         names[location] = len(strings)
         strings.append(f"{profile.strings[name[location]]}:{line[location]}")
-    own = np.arange(len(locations), dtype=np.int64)
-    return replace(
-        profile,
-        strings=tuple(strings),
-        functions=Functions(stored(names), stored(column(functions.file)[function]), stored(np.where(line != 0, line, first))),
-        locations=Locations(stored(own), locations.line),
-    )
+    table = Functions(stored(names), stored(column(functions.file)[function]), stored(np.where(line != 0, line, first)))
+    return table, tuple(strings)
 
 
 def _calls_between(profile: Profile, to: Ints, among: Mask) -> Calls:

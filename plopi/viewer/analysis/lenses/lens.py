@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 By = Literal["function", "module", "package", "line"]
@@ -29,6 +29,11 @@ class Lens:
     def groups(self) -> bool:
         """Whether a function is something else than in the profile."""
         return bool(self.collapse) or self.by != "function"
+
+    @property
+    def drops(self) -> Lens:
+        """What of it only drops samples."""
+        return replace(self, hide=(), by="function", collapse=())
 
     @property
     def only_drops(self) -> bool:

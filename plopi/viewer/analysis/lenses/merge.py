@@ -6,34 +6,26 @@ A sample type counts where all profiles have it. Dumps are added as ``pstats.Sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from plopi.errors import PlopiError, Unanswerable
-from plopi.model import CALLS, About, Calls, Column, Functions, Locations, Profile, Samples, SampleType, Stacks, Threads, Windows
+from plopi.model import CALLS, About, Calls, Column, Profile, SampleType
 from plopi.viewer.analysis.columns import Ints, column, group_by_key
+from plopi.viewer.analysis.lenses.merging import Member, Merging, NamedFunctions
 from plopi.viewer.analysis.lenses.tables import stored
-from plopi.viewer.analysis.lenses.tries import merged
-
-
-@dataclass(frozen=True)
-class _Functions:
-    """The functions of all, and which of them each profile's are."""
-
-    strings: list[str]
-    table: Functions
-    of: list[Ints]
 
 
 @dataclass(frozen=True)
 class Joined:
-    """One profile of several; ``functions``: for each of them, where its functions went."""
+    """One profile of several; ``functions``: for each of them, where its functions went. ``merging``: where all else went, and
+    how it goes on (None for dumps)."""
 
     profile: Profile
     functions: list[Ints]
+    merging: Merging | None = None
 
 
 def merge(profiles: Sequence[Profile], names: Sequence[str], known: Profile | None = None) -> Profile:
@@ -41,10 +33,13 @@ def merge(profiles: Sequence[Profile], names: Sequence[str], known: Profile | No
     return joined(profiles, names, known).profile
 
 
-def joined(profiles: Sequence[Profile], names: Sequence[str], known: Profile | None = None) -> Joined:
+def joined(
+    profiles: Sequence[Profile], names: Sequence[str], known: Profile | None = None, merging: Merging | None = None
+) -> Joined:
     """One profile of several, called ``names``. Functions of ``known``, an earlier merge of the same, keep their ids.
 
-    Raises Unanswerable for profiles of different shape, or without a sample type in common.
+    ``merging`` is that of the same profiles when they were shorter (``continues``): then their tables go on. Raises Unanswerable
+    for profiles of different shape, or without a sample type in common.
     """
     if len({profile.shape for profile in profiles}) > 1:
         dump = next(name for profile, name in zip(profiles, names) if profile.shape == CALLS)
@@ -52,17 +47,28 @@ def joined(profiles: Sequence[Profile], names: Sequence[str], known: Profile | N
             f"{dump} holds totals of calls and another of these profiles samples of stacks: merge those of one kind."
         )
     types = _types_in_common(profiles, names)
-    functions = _functions(profiles, known)
     about = _about(profiles, names, types)
-    whole = replace(profiles[0], strings=tuple(functions.strings), functions=functions.table, about=about)
-    if whole.shape == CALLS:
-        return Joined(replace(whole, calls=_calls(profiles, functions)), functions.of)
-    locations, stacks, stack = _stacks(profiles, functions)
-    threads, thread = _threads(profiles, names, functions.strings)
-    windows, window = _windows(profiles)
-    samples = Samples(stored(stack), stored(thread), stored(window), tuple(_weights(profiles, kind) for kind in types))
-    whole = replace(whole, sample_types=types, strings=tuple(functions.strings), locations=locations, stacks=stacks)
-    return Joined(replace(whole, threads=threads, windows=windows, samples=samples), functions.of)
+    if profiles[0].shape == CALLS:
+        return _joined_calls(profiles, about, known)
+    if merging is None:
+        called = [str(each.about.pid) if each.about.pid is not None else name for each, name in zip(profiles, names)]
+        merging = Merging(called, types, _shifts(profiles), known)
+    whole = merging.grow(profiles)
+    return Joined(replace(whole, about=about), [member.functions.seen for member in merging.members], merging)
+
+
+def continues(merging: Merging, profiles: Sequence[Profile]) -> bool:
+    """Whether profiles of the same lines are at least as long as they were, and begin when they did."""
+    longer = merging.sound and all(member.goes_on(profile) for member, profile in zip(merging.members, profiles))
+    return longer and list(merging.shifts) == _shifts(profiles)
+
+
+def _shifts(profiles: Sequence[Profile]) -> list[int]:
+    """Windows stand after the start of the earliest; where a profile does not tell when it began, all are taken to begin
+    together."""
+    starts = [profile.about.started_ns for profile in profiles]
+    known = [each for each in starts if each is not None]
+    return [each - min(known) for each in known] if len(known) == len(starts) else [0] * len(starts)
 
 
 def _types_in_common(profiles: Sequence[Profile], names: Sequence[str]) -> tuple[SampleType, ...]:
@@ -77,98 +83,28 @@ def _listed(types: Sequence[SampleType]) -> str:
     return ", ".join(f"{kind.name} in {kind.unit}" for kind in types) or "none"
 
 
-def _weights(profiles: Sequence[Profile], kind: SampleType) -> Column:
-    return stored(_joined(profiles, lambda profile: profile.samples.weights[profile.sample_types.index(kind)]))
+def _joined_calls(profiles: Sequence[Profile], about: About, known: Profile | None) -> Joined:
+    functions, members = NamedFunctions(), [Member() for _ in profiles]
+    if known is not None:
+        functions.add(Member(), known)
+    for member, profile in zip(members, profiles):
+        functions.add(member, profile)
+    of = [member.functions.seen for member in members]
+    calls = _calls(profiles, of, len(functions.table))
+    return Joined(replace(profiles[0], strings=functions.strings, functions=functions.table, about=about, calls=calls), of)
 
 
-def _functions(profiles: Sequence[Profile], known: Profile | None) -> _Functions:
-    sources = [*([known] if known is not None else []), *profiles]
-    strings: dict[str, int] = {}
-    rows = []
-    for profile in sources:
-        ids = np.array([strings.setdefault(text, len(strings)) for text in profile.strings], dtype=np.int64)
-        name, file = (
-            ids[column(each)] if len(ids) else column(each) for each in (profile.functions.name, profile.functions.file)
-        )
-        rows.append((name, file, column(profile.functions.line)))
-    columns = [np.concatenate(each) for each in zip(*rows)]
-    number, first = _numbered(columns)
-    starts = np.cumsum([0, *(len(profile.functions) for profile in sources)])
-    of = [number[a:b] for a, b in pairwise(starts)][len(sources) - len(profiles) :]
-    return _Functions(list(strings), Functions(*(stored(each[first]) for each in columns)), of)
-
-
-def _numbered(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """Equal rows get one number, in order of first appearance; and the row of each number's first appearance."""
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for each in columns:
-        least = int(each.min(initial=0))
-        _, dense = np.unique(each - least, return_inverse=True)
-        _, key = np.unique(key * (int(dense.max(initial=0)) + 1) + dense, return_inverse=True)
-    _, first, key = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[key].astype(np.int64), first[order]
-
-
-def _stacks(profiles: Sequence[Profile], functions: _Functions) -> tuple[Locations, Stacks, Ints]:
-    function = np.concatenate([of[column(profile.locations.function)] for profile, of in zip(profiles, functions.of)])
-    line = _joined(profiles, lambda profile: profile.locations.line)
-    number, first = _numbered([function, line])
-    parent = _shifted(profiles, lambda profile: profile.stacks.parent, lambda profile: len(profile.stacks))
-    location = _shifted(profiles, lambda profile: profile.stacks.location, lambda profile: len(profile.locations))
-    trie = merged(parent, number[location], np.ones(len(parent), dtype=np.bool_))
-    stack = _shifted(profiles, lambda profile: profile.samples.stack, lambda profile: len(profile.stacks))
-    return (
-        Locations(stored(function[first]), stored(line[first])),
-        Stacks(stored(trie.parent), stored(trie.label)),
-        trie.of(stack),
-    )
-
-
-def _threads(profiles: Sequence[Profile], names: Sequence[str], strings: list[str]) -> tuple[Threads, Ints]:
-    """A row for every thread of every process, and one for what a process did without saying in which."""
-    name: list[int] = []
-    ident: list[int] = []
-    thread = []
-    for profile, member in zip(profiles, names):
-        process = str(profile.about.pid) if profile.about.pid is not None else member
-        own = column(profile.samples.thread)
-        base, rows = len(name), len(profile.threads)
-        texts = [f"{profile.thread_name(row)} ({process})" for row in range(rows)]
-        ident += [int(each) for each in profile.threads.ident]
-        if (own < 0).any():
-            texts.append(f"({process})")
-            ident.append(0)
-        name += range(len(strings), len(strings) + len(texts))
-        strings += texts
-        thread.append(np.where(own < 0, base + rows, own + base))
-    return Threads(stored(np.array(name, dtype=np.int64)), stored(np.array(ident, dtype=np.int64))), np.concatenate(thread)
-
-
-def _windows(profiles: Sequence[Profile]) -> tuple[Windows, Ints]:
-    """Windows after the start of the earliest; where a profile does not tell when it began, all are taken to begin together."""
-    starts = [profile.about.started_ns for profile in profiles]
-    known = [each for each in starts if each is not None]
-    offset = [each - min(known) for each in known] if len(known) == len(starts) else [0] * len(starts)
-    start = np.concatenate([column(profile.windows.start) + shift for profile, shift in zip(profiles, offset)])
-    window = _shifted(profiles, lambda profile: profile.samples.window, lambda profile: len(profile.windows))
-    return Windows(stored(start), stored(_joined(profiles, lambda profile: profile.windows.length))), window
-
-
-def _calls(profiles: Sequence[Profile], functions: _Functions) -> Calls:
+def _calls(profiles: Sequence[Profile], of: Sequence[Ints], count: int) -> Calls:
     tables = [profile.calls for profile in profiles if profile.calls is not None]
     if len(tables) < len(profiles):
         raise PlopiError("One of these profiles says that it holds calls and holds none: read it again.")
-    count = len(functions.table)
-    ends = [np.concatenate([of[column(getattr(t, end))] for t, of in zip(tables, functions.of)]) for end in ("caller", "callee")]
+    ends = [np.concatenate([went[column(getattr(t, end))] for t, went in zip(tables, of)]) for end in ("caller", "callee")]
     keys, rows = group_by_key(ends[0] * count + ends[1])
 
     def by_function(name: str) -> Column:
         sums = np.zeros(count, dtype=np.int64)
-        for table, of in zip(tables, functions.of):
-            np.add.at(sums, of, column(getattr(table, name)))
+        for table, went in zip(tables, of):
+            np.add.at(sums, went, column(getattr(table, name)))
         return stored(sums)
 
     def by_edge(name: str) -> Column:
@@ -183,20 +119,6 @@ def _calls(profiles: Sequence[Profile], functions: _Functions) -> Calls:
         stored(keys % max(count, 1)),
         *(by_edge(name) for name in ("edge_calls", "edge_primitive", "edge_self", "edge_cum")),
     )
-
-
-def _joined(profiles: Sequence[Profile], get: Callable[[Profile], Column]) -> Ints:
-    return np.concatenate([column(get(profile)) for profile in profiles])
-
-
-def _shifted(profiles: Sequence[Profile], get: Callable[[Profile], Column], size: Callable[[Profile], int]) -> Ints:
-    """Ids of rows, on as rows of the joined tables; NONE stays NONE."""
-    parts, base = [], 0
-    for profile in profiles:
-        ids = column(get(profile))
-        parts.append(np.where(ids < 0, -1, ids + base))
-        base += size(profile)
-    return np.concatenate(parts)
 
 
 def _about(profiles: Sequence[Profile], names: Sequence[str], types: Sequence[SampleType]) -> About:
