@@ -5,7 +5,7 @@
    - It allocates nothing, takes no lock, waits for nothing, writes no memory but its own sample, the thread's own `self` and
      lock-free counters, and touches no reference count.
    - Its system calls are clock_gettime, gettid and rt_sigprocmask (with arguments that change nothing). Of Python's API it calls
-     PyGILState_GetThisThreadState and PyThreadState_GetUnchecked: one read of a thread-specific value each.
+     PyGILState_GetThisThreadState, one read of a thread-specific value, and in 3.11 _PyThreadState_UncheckedGet, one read.
    - Its work is bounded: MAX_DEPTH frames, POOL_TRIES attempts.
    - It follows no pointer that it has not checked (_sampler_walk.h), so a frame that is being pushed or popped costs a sample, no more.
    - errno is what it was. SA_RESTART: the interrupted call goes on. SA_ONSTACK: a program's signal stack is used where it has one.
@@ -124,7 +124,7 @@ static Sample *stack_now(PyThreadState *thread) {
         }
         return NULL;
     }
-    if (collecting_garbage(session.interp) && running_thread_state() == thread) {
+    if (collecting_garbage(session.interp) && state_is_running(thread, thread)) {
         sample->flags |= IN_GC;
     }
     sample->thread = self.thread;
@@ -253,12 +253,11 @@ static void file_sample(const Sample *sample, uint64_t spacing) {
     }
 }
 
+/* What lies in the pool is taken even where that is nothing: from then on a sample that was begun before is not published (pool_publish_if). */
 static void drain_pool(void) {
-    if (!pool_has_ready(&pool)) {
-        return;
-    }
-    uint64_t spacing = mean_spacing();
-    for (uint32_t index = pool_take_ready(&pool); index != 0;) {
+    uint32_t index = pool_take_ready(&pool);
+    uint64_t spacing = index != 0 ? mean_spacing() : 0;
+    while (index != 0) {
         Sample *sample = &pool.samples[index - 1];
         index = atomic_load_explicit(&sample->next, memory_order_relaxed);
         file_sample(sample, spacing);
@@ -283,15 +282,25 @@ static uint32_t stack_from_outside(PyThreadState *thread) {
     return node == NO_ROW ? NO_ROW : bounded(&tables, node);
 }
 
-/* List the interpreter's threads: new ones are watched from now on. Ended ones, whose samples have been drained by now, are forgotten. */
+/* List the interpreter's threads: new ones are watched from now on, those without a thread state are left alone. Ended ones, whose samples
+   have been drained by now, are forgotten. */
 static void list_threads(int32_t but) {
+    wall.pass++;
     for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL; thread = PyThreadState_Next(thread)) {
         int32_t tid = tid_of(thread);
-        if (tid == 0 || tid == but || (session.main_only && tid != session.pid) || map_get(&wall.by_tid, (uint64_t)tid) != NO_ROW) {
-            continue;
+        uint32_t known = map_get(&wall.by_tid, (uint64_t)tid);
+        if (known != NO_ROW) {
+            atomic_store_explicit(&wall.rows[known].state, thread, memory_order_relaxed);
+            wall.rows[known].pass = wall.pass;
+        } else if (tid != 0 && tid != but && (!session.main_only || tid == session.pid)) {
+            uint32_t node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
+            watch_thread(thread, tid, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node);
         }
-        uint32_t node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
-        watch_thread(tid, thread->thread_id, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node);
+    }
+    for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {
+        if (wall.rows[i].pass != wall.pass) {
+            atomic_store_explicit(&wall.rows[i].state, NULL, memory_order_relaxed);
+        }
     }
 }
 
@@ -517,7 +526,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     int error = 0;
     if (clocks & WALL_CLOCK) {
         list_threads(0);
-        error = ticker_start(interval_ns, SIGNAL);
+        error = ticker_start(interval_ns, SIGNAL, &pool, session.interp, session.max_depth);
     }
     if (clocks & CPU_CLOCK) {
         arm(interval_ns);
@@ -686,7 +695,8 @@ static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     uint64_t timed = READ(timed);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
+    uint64_t seen = atomic_load(&wall.seen);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks) + seen, "seen", seen, "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
                          "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
                          (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + atomic_load(&wall.cost_ns), "strange", tables.strange, "dropped", tables.dropped, "over",
                          tables.over);

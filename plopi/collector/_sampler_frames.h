@@ -119,6 +119,18 @@ static inline PyThreadState *running_thread_state(void) {
 #endif
 }
 
+/* Whether a thread state, of which `state` is the thread's own or a copy, is the one that holds the GIL in its thread: 3.11 has one for the
+   process, later ones keep a flag in each (Python/pystate.c, tstate_activate). */
+static inline int state_is_running(const PyThreadState *state, const PyThreadState *address) {
+#if PY_VERSION_HEX < 0x030C0000
+    (void)state;
+    return _PyThreadState_UncheckedGet() == address;
+#else
+    (void)address;
+    return state->_status.active;
+#endif
+}
+
 /* `collecting` is an int of the interpreter's GC state in every version (Include/internal/pycore_gc.h). */
 static inline int collecting_garbage(PyInterpreterState *interp) {
     return *(volatile int *)&interp->gc.collecting;

@@ -2,7 +2,8 @@
 
    Preallocated, lock-free, many producers and one consumer. Free samples are a stack (the one given back last is taken first, so
    only as much memory is ever touched as was once waiting at the same time); its head carries a counter against ABA. Written
-   samples are a stack too, which only grows until the consumer takes it whole, so there is nothing for ABA to spoil.
+   samples are a stack too, which only grows until the consumer takes it whole, so there is nothing for ABA to spoil; its head carries how
+   often that was, so that what was seen before can be told from what still holds (`pool_publish_if`).
    A producer that is interrupted or preempted half-way holds a sample that is on neither list: it holds up nobody. */
 
 #ifndef PLOPI_SAMPLER_POOL_H
@@ -37,7 +38,7 @@ typedef struct {
 typedef struct {
     Sample *samples;
     _Atomic uint64_t free;  /* counter << 32 | index + 1 */
-    _Atomic uint32_t ready; /* index + 1 */
+    _Atomic uint64_t ready; /* times it was taken << 32 | index + 1 */
 } Pool;
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "a signal handler may use lock-free atomics only");
@@ -90,22 +91,39 @@ static void pool_give_back(Pool *pool, Sample *sample) {
                                                     memory_order_relaxed));
 }
 
-static void pool_publish(Pool *pool, Sample *sample) {
-    uint32_t head = atomic_load_explicit(&pool->ready, memory_order_relaxed);
-    uint32_t mine = (uint32_t)(sample - pool->samples) + 1;
+static inline uint32_t pool_times_taken(Pool *pool) {
+    return (uint32_t)(atomic_load_explicit(&pool->ready, memory_order_acquire) >> 32);
+}
+
+/* Adds to the written samples, or does nothing and returns 0 where these were taken more often than `times`. */
+static int pool_publish_if(Pool *pool, Sample *sample, uint32_t times) {
+    uint64_t head = atomic_load_explicit(&pool->ready, memory_order_relaxed), mine = (uint64_t)(sample - pool->samples) + 1;
     do {
-        atomic_store_explicit(&sample->next, head, memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak_explicit(&pool->ready, &head, mine, memory_order_acq_rel, memory_order_relaxed));
+        if ((uint32_t)(head >> 32) != times) {
+            return 0;
+        }
+        atomic_store_explicit(&sample->next, (uint32_t)head, memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak_explicit(&pool->ready, &head, (head >> 32) << 32 | mine, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    return 1;
+}
+
+static void pool_publish(Pool *pool, Sample *sample) {
+    while (!pool_publish_if(pool, sample, pool_times_taken(pool))) {
+    }
 }
 
 static inline int pool_has_ready(Pool *pool) {
-    return atomic_load_explicit(&pool->ready, memory_order_relaxed) != 0;
+    return (uint32_t)atomic_load_explicit(&pool->ready, memory_order_relaxed) != 0;
 }
 
 /* All written samples, oldest first, linked by `next` (index + 1); returns the first one's index + 1. */
 static uint32_t pool_take_ready(Pool *pool) {
-    uint32_t newest = atomic_exchange_explicit(&pool->ready, 0, memory_order_acq_rel);
-    uint32_t oldest = 0;
+    uint64_t head = atomic_load_explicit(&pool->ready, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&pool->ready, &head, ((head >> 32) + 1) << 32, memory_order_acq_rel,
+                                                  memory_order_relaxed)) {
+    }
+    uint32_t newest = (uint32_t)head, oldest = 0;
     while (newest != 0) {
         Sample *sample = &pool->samples[newest - 1];
         uint32_t older = atomic_load_explicit(&sample->next, memory_order_relaxed);

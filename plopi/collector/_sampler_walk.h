@@ -5,7 +5,8 @@
    - the kernel says that the memory can be read (generators' frames live on the heap, entries on the C stack): rt_sigprocmask with
      an impossible `how` copies eight bytes in, then fails with EINVAL where it could and EFAULT where it could not, and changes nothing.
    Code objects are not looked at here at all; the drain does that, with the GIL. A chain that is not whole (a frame is being pushed or
-   popped at this very instruction) is refused: its time goes to the thread's next sample. */
+   popped at this very instruction) is refused: its time goes to the thread's next sample.
+   The same walk serves for another thread's stack (_sampler_outside.h), of copies that the kernel makes. */
 
 #ifndef PLOPI_SAMPLER_WALK_H
 #define PLOPI_SAMPLER_WALK_H
@@ -15,17 +16,49 @@
 
 #include <errno.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define TORN (-1)
 #define PAGES 4
+#define FRAME_HEAD offsetof(Frame, localsplus)
+
+/* Another thread's memory, copied: its data stack at once, what else a walk needs one by one. */
+#define COPY_BYTES (16 * 1024)
+
+typedef struct {
+    pid_t pid;
+    uintptr_t begin, end; /* what `bytes` holds */
+    char bytes[COPY_BYTES] __attribute__((aligned(16)));
+    char other[256] __attribute__((aligned(16)));
+} Copy;
 
 typedef struct {
     uintptr_t page[PAGES]; /* known to be readable, during this walk */
     unsigned pages;
-    _PyStackChunk *chunk;
+    Copy *copy; /* of another thread's memory; NULL: the memory is the calling thread's own */
+    uintptr_t chunk, older;
+    size_t size;
     uintptr_t low, high; /* live part of that chunk; high comes down with the walk */
 } View;
+
+/* Copies memory of this process, or fails where it is gone: no fault either way. */
+static int copy_memory(const Copy *copy, void *to, uintptr_t from, size_t size) {
+    struct iovec here = {to, size}, there = {(void *)from, size};
+    return syscall(SYS_process_vm_readv, copy->pid, &here, 1L, &there, 1L, 0L) == (long)size;
+}
+
+/* What stands at an address: there, or a copy of it, which holds until the next is asked for. NULL where there is none. */
+static const void *bytes_at(View *view, uintptr_t address, size_t size) {
+    Copy *copy = view->copy;
+    if (copy == NULL) {
+        return (const void *)address;
+    }
+    if (address >= copy->begin && address + size <= copy->end) {
+        return copy->bytes + (address - copy->begin);
+    }
+    return size <= sizeof copy->other && copy_memory(copy, copy->other, address, size) ? copy->other : NULL;
+}
 
 static int page_is_readable(View *view, uintptr_t page) {
     if (page == 0) { /* never mapped, and what an unused entry holds */
@@ -52,57 +85,87 @@ static int is_aligned(const void *pointer) {
     return ((uintptr_t)pointer & (sizeof(void *) - 1)) == 0;
 }
 
-/* The live part of the newest chunk. While a chunk is being pushed or popped the top lies in another one: then it has none. */
-static void view_open(View *view, PyThreadState *thread) {
+#define CHUNK_HEAD offsetof(_PyStackChunk, data)
+
+/* A chunk with its live part, which ends at `top`, or where the chunk itself says (0). None where that cannot be: while a chunk is being
+   pushed or popped the top lies in another one. */
+static int enter_chunk(View *view, uintptr_t chunk, uintptr_t top) {
+    const _PyStackChunk *head = bytes_at(view, chunk, CHUNK_HEAD);
+    if (head == NULL) {
+        return 0;
+    }
+    view->chunk = chunk;
+    view->older = (uintptr_t)head->previous;
+    view->size = head->size;
+    view->low = chunk + CHUNK_HEAD;
+    if (top == 0 && head->top <= head->size / sizeof(PyObject *)) {
+        top = view->low + head->top * sizeof(PyObject *);
+    }
+    view->high = top >= view->low && top <= chunk + view->size ? top : view->low;
+    Copy *copy = view->copy;
+    if (copy != NULL) {
+        uintptr_t begin = view->high - view->low > COPY_BYTES ? view->high - COPY_BYTES : view->low;
+        int copied = copy_memory(copy, copy->bytes, begin, view->high - begin);
+        copy->begin = begin;
+        copy->end = copied ? view->high : begin;
+    }
+    return 1;
+}
+
+static void view_open(View *view, const PyThreadState *thread, Copy *copy) {
     memset(view, 0, sizeof *view);
-    view->chunk = thread->datastack_chunk;
-    if (view->chunk != NULL) {
-        uintptr_t top = (uintptr_t)thread->datastack_top;
-        view->low = (uintptr_t)&view->chunk->data[0];
-        view->high = top >= view->low && top <= (uintptr_t)view->chunk + view->chunk->size ? top : view->low;
+    view->copy = copy;
+    if (copy != NULL) {
+        copy->begin = copy->end = 0;
+    }
+    if (thread->datastack_chunk != NULL) {
+        enter_chunk(view, (uintptr_t)thread->datastack_chunk, thread->datastack_top == NULL ? 1 : (uintptr_t)thread->datastack_top);
     }
 }
 
 /* Whether a frame lies in the data stack (1), in a part of it that is no longer live (TORN), or elsewhere (0). */
 static int in_data_stack(View *view, uintptr_t frame) {
-    if (view->chunk == NULL) {
+    if (view->chunk == 0) {
         return 0;
     }
-    if (frame >= view->low && frame + offsetof(Frame, localsplus) <= view->high) {
+    if (frame >= view->low && frame + FRAME_HEAD <= view->high) {
         view->high = frame;
         return 1;
     }
-    if (frame >= (uintptr_t)view->chunk && frame < (uintptr_t)view->chunk + view->chunk->size) {
+    if (frame >= view->chunk && frame < view->chunk + view->size) {
         return TORN;
     }
-    _PyStackChunk *older = view->chunk->previous;
-    if (older == NULL || frame < (uintptr_t)older || frame >= (uintptr_t)older + older->size) {
+    uintptr_t older = view->older;
+    const _PyStackChunk *head = older != 0 ? bytes_at(view, older, CHUNK_HEAD) : NULL;
+    if (head == NULL || frame < older || frame >= older + head->size) {
         return 0;
     }
-    view->chunk = older;
-    view->low = (uintptr_t)&older->data[0];
-    view->high = older->top <= older->size / sizeof(PyObject *) ? (uintptr_t)&older->data[older->top] : view->low;
-    if (frame < view->low || frame + offsetof(Frame, localsplus) > view->high) {
+    if (!enter_chunk(view, older, 0) || frame < view->low || frame + FRAME_HEAD > view->high) {
         return TORN;
     }
     view->high = frame;
     return 1;
 }
 
-static int may_follow(View *view, const Frame *frame) {
+/* The frame, or its copy; NULL where it may not be looked at. */
+static const Frame *follow(View *view, const Frame *frame) {
     if (!is_aligned(frame)) {
-        return 0;
+        return NULL;
     }
     int place = in_data_stack(view, (uintptr_t)frame);
-    return place == 1 || (place == 0 && is_readable(view, frame, offsetof(Frame, localsplus)));
+    if (view->copy != NULL) {
+        return place == TORN ? NULL : bytes_at(view, (uintptr_t)frame, FRAME_HEAD);
+    }
+    return place == 1 || (place == 0 && is_readable(view, frame, FRAME_HEAD)) ? frame : NULL;
 }
 
 /* Fills in code, unit, depth and flags; returns the depth or TORN. `outer`, where not NULL, is what the first entry must lead to. */
-MAY_BE_GONE static int walk_chain(View *view, const Frame *frame, const Frame *const *outer, Sample *sample, int max_depth) {
+MAY_BE_GONE static int walk_chain(View *view, const Frame *at, const Frame *const *outer, Sample *sample, int max_depth) {
     int depth = 0, steps = 0, entry = 1;
     unsigned callee = 0; /* CALLS_PYTHON: the frame before lies on this one with no C function between them */
-    for (; frame != NULL; frame = frame->previous) {
-        if (!may_follow(view, frame) || !frame_owner_is_known(frame) || ++steps > 4 * MAX_DEPTH) {
+    for (const Frame *frame; at != NULL; at = frame->previous) {
+        frame = follow(view, at);
+        if (frame == NULL || !frame_owner_is_known(frame) || ++steps > 4 * MAX_DEPTH) {
             return TORN;
         }
         entry = frame_is_entry(frame);
@@ -139,7 +202,7 @@ MAY_BE_GONE static int walk_chain(View *view, const Frame *frame, const Frame *c
    not, the callee is only being entered, and the caller's cframe has the stack as it was. */
 MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
     View view;
-    view_open(&view, thread);
+    view_open(&view, thread, NULL);
     _PyCFrame *cframe = thread->cframe;
     for (int attempt = 0; attempt < 2; attempt++) {
         if (cframe == &thread->root_cframe) {
@@ -158,7 +221,7 @@ MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth
             return depth;
         }
         sample->flags = 0;
-        view_open(&view, thread);
+        view_open(&view, thread, NULL);
         cframe = below;
     }
     return TORN;
@@ -168,7 +231,7 @@ MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth
 
 MAY_BE_GONE static int walk(PyThreadState *thread, Sample *sample, int max_depth) {
     View view;
-    view_open(&view, thread);
+    view_open(&view, thread, NULL);
     return walk_chain(&view, thread->current_frame, NULL, sample, max_depth);
 }
 

@@ -1,13 +1,16 @@
-/* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, and wakes only those that have moved.
+/* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, and at the stacks of those that have moved.
 
-   A thread whose CPU clock stands still is where it was: the time goes to the stack it was last seen in. The others get a signal,
-   and sample themselves in the handler. Being sampled moves the clock too, by less than RESIDUE_NS: after a sample so little may
-   be that, or a thread that went on to its next wait; so it is woken once more to tell, and from then on any movement counts.
+   A thread whose CPU clock stands still is where it was: the time goes to the stack it was last seen in. One that has moved and does not
+   run now is looked at from outside (_sampler_outside.h) and notices nothing. One that runs gets a signal, and samples itself in the handler.
+   Where threads cannot be looked at from outside (a sandbox may forbid process_vm_readv) all that have moved get a signal. Being
+   sampled by a signal moves the clock too, by less than RESIDUE_NS: after such a sample so little may be that, or a thread that went on to
+   its next wait; so it is woken once more to tell, and from then on any movement counts.
    The ticker is no Python thread: it never waits for the GIL, and it blocks all signals. */
 
 #ifndef PLOPI_SAMPLER_WALL_H
 #define PLOPI_SAMPLER_WALL_H
 
+#include "_sampler_outside.h"
 #include "_sampler_tables.h"
 
 #include <pthread.h>
@@ -25,8 +28,11 @@ typedef struct {
     _Atomic uint64_t still_ns, still;   /* wall time in which it did not, for its last stack; and how many looks that were */
     int phase;                          /* the ticker's alone, as is the next */
     uint64_t mark_ns;                   /* WOKEN, ASKED: seen_cpu_ns when the signal was sent; STILL: the clock that counts as unmoved */
+    _Atomic(PyThreadState *) state;     /* NULL while it has none: there is nothing to see */
+    uint32_t pass;                      /* of the drain through the list of threads, which met it last */
     uint64_t ident;
-    uint32_t node, thread;              /* the last stack, and the thread's number; the drain's alone */
+    uint32_t number;                    /* the thread's, for samples from outside */
+    uint32_t node, thread;              /* the last stack, and the number that its thread had; the drain's alone */
 } Watched;
 
 enum { WOKEN, ASKED, STILL }; /* signalled since it moved; signalled once more since it hardly moved; found unmoved */
@@ -39,22 +45,17 @@ static struct {
     pthread_t ticker;
     _Atomic int32_t ticker_tid;
     int running, stop; /* the first the caller's (with the GIL), the second under the lock */
-    int signal_number;
+    int signal_number, max_depth;
+    int sees; /* threads can be looked at from outside */
+    Pool *pool;
+    PyInterpreterState *interp;
+    Copy copy; /* the ticker's alone */
     uint64_t interval_ns;
+    _Atomic uint64_t seen, torn; /* samples taken from outside, and stacks that were not whole */
     _Atomic uint64_t cost_ns; /* CPU time of the ticker and of those before it */
-    Map by_tid;       /* the drain's alone */
+    Map by_tid;       /* the drain's alone, as is the next */
+    uint32_t pass;
 } wall;
-
-static inline uint64_t read_clock(clockid_t clock) {
-    struct timespec now;
-    return clock_gettime(clock, &now) == 0 ? (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec : 0;
-}
-
-/* The CPU clock of any thread of this process by its number in the kernel: what pthread_getcpuclockid makes of a pthread_t, without
-   the pthread_t, which may not be used once its thread has ended. */
-static inline clockid_t clock_of_thread(int32_t tid) {
-    return (clockid_t)((~(unsigned)tid << 3) | 6u);
-}
 
 /* Signal one thread; the handler learns from the value which row is meant. */
 static void wake_thread(int32_t tid, uint32_t row, int signal_number) {
@@ -83,25 +84,87 @@ static int next_phase(const Watched *row, uint64_t cpu_ns) {
     return row->phase == WOKEN ? ASKED : STILL;
 }
 
+enum { TAKEN, LATER, MUST_BE_WOKEN, CANNOT_BE_SEEN };
+
+/* Take a sample of a thread that does not run, with the time that waits in its row. */
+static int sample_from_outside(Watched *row, uint32_t index, const Whom *whom, uint64_t cpu_ns) {
+    Sample *sample = wall.sees ? pool_take(wall.pool) : NULL;
+    if (sample == NULL) {
+        return CANNOT_BE_SEEN;
+    }
+    uint32_t times = pool_times_taken(wall.pool);
+    int found = look_from_outside(&wall.copy, whom, cpu_ns, sample, wall.max_depth);
+    if (found == STANDS && sample->depth > 0) {
+        sample->flags |= FROM_WALL;
+        sample->thread = row->number;
+        sample->tid = whom->tid;
+        sample->ident = whom->ident;
+        sample->entry = (int32_t)index;
+        sample->cpu_ns = 0;
+        uint64_t still_ns = sample->still_ns = atomic_exchange_explicit(&row->still_ns, 0, memory_order_relaxed);
+        uint64_t still = sample->still = atomic_exchange_explicit(&row->still, 0, memory_order_relaxed);
+        uint64_t due_ns = sample->wall_ns = atomic_exchange_explicit(&row->due_ns, 0, memory_order_relaxed);
+        if (pool_publish_if(wall.pool, sample, times)) {
+            atomic_fetch_add_explicit(&wall.seen, 1, memory_order_relaxed);
+            return TAKEN;
+        }
+        atomic_fetch_add_explicit(&row->still_ns, still_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->still, still, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->due_ns, due_ns, memory_order_relaxed);
+        found = LATER;
+    } else if (found == STANDS) {
+        atomic_store_explicit(&row->due_ns, 0, memory_order_relaxed); /* it runs no Python code: its time is nobody's */
+        found = LATER;
+    } else {
+        found = found == RUNS ? MUST_BE_WOKEN : CANNOT_BE_SEEN;
+    }
+    pool_give_back(wall.pool, sample);
+    return found;
+}
+
+static void stand_still(Watched *row, uint64_t cpu_ns, uint64_t elapsed_ns) {
+    row->phase = STILL;
+    row->mark_ns = cpu_ns;
+    atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
+}
+
 static void look_at(Watched *row, uint32_t index, uint64_t elapsed_ns, int signal_number) {
-    int32_t tid = atomic_load_explicit(&row->tid, memory_order_acquire);
-    if (tid == 0 || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
+    Whom whom = {NULL, wall.interp, 0, atomic_load_explicit(&row->tid, memory_order_acquire)};
+    whom.state = atomic_load_explicit(&row->state, memory_order_relaxed);
+    if (whom.tid == 0 || whom.state == NULL || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
         return;
     }
-    uint64_t cpu_ns = read_clock(clock_of_thread(tid));
+    whom.ident = row->ident;
+    uint64_t cpu_ns = read_clock(clock_of_thread(whom.tid));
     if (cpu_ns == 0) {
         atomic_store_explicit(&row->gone, 1, memory_order_release);
         return;
     }
-    row->phase = next_phase(row, cpu_ns);
-    if (row->phase == STILL) {
+    if (row->phase == STILL && cpu_ns == row->mark_ns) {
+        stand_still(row, cpu_ns, elapsed_ns);
+        return;
+    }
+    atomic_fetch_add_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
+    int phase = WOKEN;
+    switch (sample_from_outside(row, index, &whom, cpu_ns)) {
+    case TAKEN:
+        row->phase = STILL;
         row->mark_ns = cpu_ns;
-        atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
-        atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
+        return;
+    case LATER:
+        row->phase = WOKEN;
+        return;
+    case CANNOT_BE_SEEN:
+        phase = next_phase(row, cpu_ns);
+    }
+    if (phase == STILL) {
+        atomic_fetch_sub_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
+        stand_still(row, cpu_ns, elapsed_ns);
     } else {
+        row->phase = phase;
         row->mark_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
-        atomic_fetch_add_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
-        wake_thread(tid, index, signal_number);
+        wake_thread(whom.tid, index, signal_number);
     }
 }
 
@@ -153,7 +216,7 @@ static int ticker_resume(void) {
     return error;
 }
 
-static int ticker_start(uint64_t interval_ns, int signal_number) {
+static int ticker_start(uint64_t interval_ns, int signal_number, Pool *pool, PyInterpreterState *interp, int max_depth) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -162,7 +225,11 @@ static int ticker_start(uint64_t interval_ns, int signal_number) {
     pthread_condattr_destroy(&attributes);
     wall.interval_ns = interval_ns;
     wall.signal_number = signal_number;
-    wall.cost_ns = 0;
+    wall.cost_ns = wall.seen = wall.torn = 0;
+    wall.pool = pool;
+    wall.interp = interp;
+    wall.max_depth = max_depth;
+    wall.sees = can_copy(&wall.copy);
     return ticker_resume();
 }
 
@@ -208,7 +275,7 @@ static void wall_forget(void) {
     memset(wall.rows, 0, sizeof wall.rows);
 }
 
-static void watch_thread(int32_t tid, uint64_t ident, uint32_t number, uint32_t node) {
+static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uint32_t node) {
     uint32_t count = atomic_load(&wall.count), index = 0;
     while (index < count && wall.rows[index].tid != 0) {
         index++;
@@ -219,8 +286,10 @@ static void watch_thread(int32_t tid, uint64_t ident, uint32_t number, uint32_t 
     Watched *row = &wall.rows[index];
     row->gone = 0;
     row->due_ns = row->still_ns = row->still = row->seen_cpu_ns = 0;
-    row->ident = ident;
-    row->thread = number;
+    row->state = state;
+    row->pass = wall.pass;
+    row->ident = state->thread_id;
+    row->number = row->thread = number;
     row->node = node;
     /* where its stack is known it counts as still until it moves; else it is to be woken */
     row->phase = node == NO_ROW ? WOKEN : STILL;

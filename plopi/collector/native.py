@@ -27,7 +27,7 @@ from plopi.model import CPU, NATIVE, NONE, SAMPLES, WALL, ProfileBuilder
 PROVEN = frozenset({(3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
 PROVEN_MODES = frozenset({"cpu"})
-"""By wall time, threads that wait are woken by a signal once they have moved, which a few system calls (``pause``) show."""
+"""By wall time, threads that run are sent a signal and may wait by then, which a few system calls (``pause``) show."""
 FIRST_SOUND = (3, 11, 2)
 """CPython's own faults in how frames are read were mended there."""
 POLL_SECONDS = 0.25

@@ -2,9 +2,11 @@
 
    A timer meets the few instructions at which a frame is being pushed or popped once in ten thousand ticks; the processor's trap flag meets
    each of them. `step(function, limit)` calls the function under the trap flag; SIGTRAP's handler walks exactly as the sampler's
-   does and looks at every code pointer at once. Returns what was counted and every distinct chain of code objects seen. */
+   does and looks at every code pointer at once. At one instruction in seven it also walks copies of the memory, as is done from outside:
+   that must tell the same. Returns what was counted and every distinct chain of code objects seen. */
 
 #define _GNU_SOURCE
+#include "../../plopi/collector/_sampler_outside.h"
 #include "../../plopi/collector/_sampler_tables.h"
 
 #include <signal.h>
@@ -21,7 +23,7 @@ typedef struct {
 
 static struct {
     volatile int on;
-    uint64_t steps, limit, torn, empty, strange, chains_lost;
+    uint64_t steps, limit, torn, empty, strange, chains_lost, copied, differs;
     uint64_t longest_torn, torn_now; /* instructions in a row */
     uint32_t count;
     Chain *chains;
@@ -29,7 +31,29 @@ static struct {
 } seen;
 
 static PyThreadState *own;
-static Sample sample;
+static Sample sample, copied;
+static Copy copy;
+
+static void compare_with_copy(int depth) {
+    PyThreadState state;
+    View view;
+    copied.flags = 0;
+    if (!copy_memory(&copy, &state, (uintptr_t)own, sizeof state)) {
+        seen.differs++;
+        return;
+    }
+    view_open(&view, &state, &copy);
+    int found = walk_copy(&view, &state, own, &copied, MAX_DEPTH);
+    if (found == TORN) { /* so is the other, but where it tries the C frame below (3.11, 3.12) */
+#ifndef HAS_CFRAME
+        seen.differs += depth != TORN;
+#endif
+        return;
+    }
+    seen.copied++;
+    seen.differs += found != depth || copied.flags != sample.flags || memcmp(copied.code, sample.code, (size_t)depth * sizeof *sample.code) != 0 ||
+                    memcmp(copied.unit, sample.unit, (size_t)depth * sizeof *sample.unit) != 0;
+}
 
 static void note_chain(int depth) {
     uint64_t hash = 1469598103934665603u;
@@ -78,6 +102,9 @@ static void on_trap(int number, siginfo_t *info, void *context) {
     seen.steps++;
     sample.flags = 0;
     int depth = walk(own, &sample, MAX_DEPTH);
+    if (seen.steps % 7 == 0) {
+        compare_with_copy(depth);
+    }
     if (depth == TORN || depth == 0) {
         seen.torn += depth == TORN;
         seen.empty += depth == 0;
@@ -102,6 +129,7 @@ static PyObject *step(PyObject *module, PyObject *args) {
     seen.chains = calloc(MAX_CHAINS, sizeof *seen.chains);
     seen.slots = calloc(2 * MAX_CHAINS, sizeof *seen.slots);
     own = PyGILState_GetThisThreadState();
+    copy.pid = getpid();
     struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK}, former;
     sigaction(SIGTRAP, &action, &former);
     seen.on = 1;
@@ -136,8 +164,8 @@ static PyObject *step(PyObject *module, PyObject *args) {
     }
     free(seen.chains);
     free(seen.slots);
-    return Py_BuildValue("{sKsKsKsKsKsN}", "steps", seen.steps, "torn", seen.torn, "empty", seen.empty, "strange", seen.strange, "longest_torn",
-                         seen.longest_torn, "chains", chains);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsN}", "steps", seen.steps, "torn", seen.torn, "empty", seen.empty, "strange", seen.strange, "longest_torn",
+                         seen.longest_torn, "copied", seen.copied, "differs", seen.differs, "chains", chains);
 }
 
 static PyMethodDef methods[] = {{"step", step, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,90 @@ def made() -> None:
         exec(compile(f"def made(x): return x + {n}\nmade(1)", "<made>", "exec"), {})
 
 
-CASES = (plain, callbacks, generators, thrown, border, objects, coroutines, errors, made)
+class Inlined:
+    """What the interpreter calls without C between, once it knows the class."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __getitem__(self, at: int) -> int:
+        return self.value + at
+
+    def __getattr__(self, name: str) -> int:
+        return len(name)
+
+    def __call__(self, *args: int, **named: int) -> int:
+        return sum(args)
+
+    @property
+    def twice(self) -> int:
+        return self.value * 2
+
+
+class Guarded(Inlined):
+    def __getattribute__(self, name: str) -> Any:
+        return object.__getattribute__(self, name)
+
+
+def inlined() -> None:
+    for _ in range(20):
+        made = Inlined(1)
+        assert made.twice == 2 and made[1] == 2 and made.four == 4
+        assert Guarded(3).twice == 6
+
+
+def spread() -> None:
+    numbers, named = (1, 2), {"x": 3}
+    for _ in range(20):
+        assert Inlined(0)(*numbers, **named) == 3
+        assert partial(down, 2)(lambda: 5) == 5
+        assert down(*(1,), then=lambda: 4) == 4
+
+
+def asynchronous() -> None:
+    class Manager:
+        async def __aenter__(self) -> int:
+            return 1
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
+
+    async def numbers() -> AsyncGenerator[int]:
+        for i in range(3):
+            yield i
+
+    async def root() -> int:
+        async with Manager() as total:
+            async for number in numbers():
+                total += number
+        half = numbers()
+        await anext(half)
+        await half.aclose()
+        return total
+
+    for _ in range(2):
+        try:
+            root().send(None)
+        except StopIteration as stop:
+            assert stop.value == 4
+
+
+def traced() -> None:
+    """Under ``sys.settrace``: the interpreter's instrumented instructions, or its way through every line."""
+
+    def tracer(frame: Any, event: str, _: object) -> Any:
+        return tracer
+
+    sys.settrace(tracer)
+    try:
+        down(3, lambda: list(gen(2)))
+    finally:
+        sys.settrace(None)
+
+
+CASES = (plain, callbacks, generators, thrown, border, objects, coroutines, errors, made, inlined, spread, asynchronous, traced)
+HOOKS = ("traced.<locals>.tracer",)
+"""Called by the interpreter itself, from anywhere."""
 
 
 def edges_of(function: Callable[[], None]) -> set[tuple[str, str]]:
@@ -159,7 +243,8 @@ def check(stepper: Any, function: Callable[[], None], limit: int) -> str | None:
         names = [name for name in chain if name is not None]
         whole = names[-1:] == ["<module>"] and "check" in names and (function.__name__ in names or names[0] == "check")
         below = names[: names.index(function.__name__) + 1] if function.__name__ in names else names[:0]
-        strange = [(caller, callee) for callee, caller in pairwise(below) if (caller, callee) not in known]
+        pairs = [(caller, callee) for callee, caller in pairwise(below) if callee not in HOOKS]
+        strange = [pair for pair in pairs if pair not in known]
         strange += [] if whole else [("", "/".join(names))]
         good += 0 if strange else count
         for edge in strange:
@@ -168,6 +253,8 @@ def check(stepper: Any, function: Callable[[], None], limit: int) -> str | None:
     print(f"{function.__name__}: {found}, refused {refused:.3%}, wrong stacks at {sum(wrong.values())} instructions", flush=True)
     if found["strange"]:
         return f"{function.__name__}: {found['strange']} code pointers led to no code object"
+    if found["differs"] or not found["copied"]:
+        return f"{function.__name__}: of {found['copied']} walks of copied memory {found['differs']} found another stack"
     if wrong:
         return f"{function.__name__}: calls that never happened: {wrong}"
     return f"{function.__name__}: no stack was read" if not good else None

@@ -357,6 +357,48 @@ def test_wall_time_goes_to_where_each_thread_stood(native: Built) -> None:
     assert sums["spin"] == pytest.approx(truth["spin"], abs=0.15)
 
 
+WAITING_IN_C = """
+import ctypes
+libc, errno = ctypes.CDLL(None, use_errno=True), []
+def work():
+    for _ in range(60):
+        if libc.poll(None, 0, 15) < 0: errno.append(ctypes.get_errno())
+"""
+"""``poll`` in C, unlike Python's own waits, returns early when a signal comes."""
+
+
+def test_a_thread_that_waits_is_not_woken(native: Built) -> None:
+    """One that runs is sent a signal, and may have come to its next wait by then: that is rare."""
+    [interrupted, ticks] = run(
+        native,
+        WAITING_IN_C
+        + """
+profile = profiled(work, mode="wall", interval=0.004)
+print(json.dumps([len(errno), profile.about.ticks]))
+""",
+    )
+    assert interrupted <= 6 and ticks >= 10
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the system call's number is x86-64's")
+def test_where_other_threads_memory_may_not_be_copied_all_that_moved_are_woken(native: Built) -> None:
+    """A filter of system calls (seccomp) as a sandbox sets: process_vm_readv fails with EPERM, all others are let through."""
+    [interrupted, found, ticks] = run(
+        native,
+        WAITING_IN_C
+        + """
+import struct
+steps = [(0x20, 0, 0, 0), (0x15, 0, 1, 310), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(program))) == 0
+profile = profiled(work, mode="wall", interval=0.004)
+print(json.dumps([len(errno), shares(profile.snapshot(), "wall"), profile.about.ticks]))
+""",
+    )
+    assert interrupted >= 10 and ticks >= 10 and found["work"] > 0.2
+
+
 def test_both_clocks_in_one_profile(native: Built) -> None:
     found = run(
         native,
