@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("threading", "asyncio", "signal", "gc", "generators", "subprocess", "multiprocessing_fork", "socket")
 EXPLAINED: dict[str, str] = {
     r"test_signal\.ItimerTest\.test_itimer_real": "a thread that just began to wait is signalled: signal.pause() ends",
-    r"test_gc\.GCTests\.test_get_count": "the Python engine makes objects, and gc.get_count() tells",
+    r"test_gc\.GCTests\.test_get_count": "the engine's helper makes objects, and gc.get_count() tells",
 }
 """Patterns of tests whose outcome may differ while plopi samples, and why."""
 RUNNER = ROOT / "tests/native/foreign_runner.py"
