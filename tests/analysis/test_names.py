@@ -190,13 +190,20 @@ def test_only_eight_have_colours() -> None:
     assert groups[-1] == ("other", sum(100 - i for i in range(8, 12)), None)
 
 
+def test_garbage_collection_has_its_colour_however_little_it_is() -> None:
+    lines = "\n".join(f"f{i} /srv/p{i}/x.py:1 {100 - i}" for i in range(12))
+    groups = grouped(profile_from(f"{lines}\n<gc> 2"))
+    assert [color for _, _, color in groups] == [*range(8), 8, None]
+    assert groups[8][:2] == ("garbage collection", 2)
+
+
 def test_what_is_no_code_has_groups_of_its_own() -> None:
     profile = profile_from("""
         main 10
           <gc> 50
           <truncated> 20
     """)
-    assert grouped(profile)[:3] == [("garbage collection", 50, 0), ("truncated stacks", 20, 1), ("app", 10, 2)]
+    assert grouped(profile)[:3] == [("garbage collection", 50, 8), ("truncated stacks", 20, 0), ("app", 10, 1)]
 
 
 def test_groups_of_a_dump() -> None:

@@ -54,7 +54,7 @@ for (const theme of Object.keys(THEMES)) {
     });
 
     test(`${theme}, ${vision}: no two of the groups' colours look alike`, () => {
-      const names = [0, 1, 2, 3, 4, 5, 6, 7, "x"].map((name) => `g${name}`);
+      const names = [0, 1, 2, 3, 4, 5, 6, 7, 8, "x"].map((name) => `g${name}`);
       for (const [i, a] of names.entries())
         for (const b of names.slice(i + 1)) assert.ok(difference(theme, a, b, matrix) >= 10, `${a} and ${b}`);
     });
@@ -80,7 +80,7 @@ for (const theme of Object.keys(THEMES)) {
 
   test(`${theme}: text in the boxes of a flame graph can be read`, () => {
     const on = (name, part) => contrast(colour(theme, "ink"), mix255(colour(theme, name), colour(theme, "bg"), part));
-    for (const name of [0, 1, 2, 3, 4, 5, 6, 7, "x"])
+    for (const name of [0, 1, 2, 3, 4, 5, 6, 7, 8, "x"])
       for (const shade of SHADES) assert.ok(on(`g${name}`, shade) >= 4.5, `g${name} at ${shade}`);
     for (const side of ["more", "less"]) for (const step of [1, 2, 3]) assert.ok(on(`${side}${step}`, DIFF_SHADE) >= 4.5, `${side}${step}`);
   });

@@ -14,6 +14,8 @@ from plopi.model import GC_FUNCTION, TRUNCATED_FUNCTION, Profile
 from plopi.viewer.analysis.columns import Ids, Ints, column, sums_by_id
 
 COLOURS = 8
+GC_COLOUR = 8
+"""Its own, so that it looks alike in every profile."""
 DOMINANT = 0.5
 """A package that owns more than this share of the self time is told apart by its modules."""
 STDLIB, BUILT_IN, OTHER = "stdlib", "built-in", "other"
@@ -37,7 +39,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Group:
-    """Functions that share a colour (0 to 7, the most self time first; None for the rest)."""
+    """Functions that share a colour (0 to 7, the most self time first; 8 for garbage collection; None for the rest)."""
 
     name: str
     self: int
@@ -96,8 +98,13 @@ class Packages:
         for name, weight in zip(names, sums_by_id(row, weights, len(keys)).tolist()):
             sums[name] = sums.get(name, 0) + weight
         ranked = sorted(sums, key=lambda name: (-sums[name], name))
-        coloured = [name for name in ranked if sums[name] > 0][:COLOURS]
-        groups = [Group(name, sums[name], color) for color, name in enumerate(coloured)]
+        collected = SPECIAL[GC_FUNCTION]
+        coloured = [name for name in ranked if sums[name] > 0 and name != collected][:COLOURS]
+        color = {name: place for place, name in enumerate(coloured)}
+        if sums.get(collected, 0) > 0:
+            color[collected] = GC_COLOUR
+            coloured = [name for name in ranked if name in color]
+        groups = [Group(name, sums[name], color[name]) for name in coloured]
         rest = [name for name in ranked if name not in coloured]
         if rest:
             groups.append(Group(OTHER, sum(sums[name] for name in rest), None))

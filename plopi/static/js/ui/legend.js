@@ -1,5 +1,6 @@
 /** What colours, areas and widths stand for, with numbers. */
 import { CHANGE_STEPS, share, weight } from "../format.js";
+import { colourClass } from "../draw/nodes.js";
 import { h, replace, s } from "./dom.js";
 
 const STEPS = [1, 2, 5];
@@ -7,6 +8,8 @@ const STEPS = [1, 2, 5];
 const FIRST = 5;
 /** 0.1 % of a total must not come out as less than that. */
 const EXACTLY = 1 + 1e-9;
+/** The colour of garbage collection, which is hatched wherever it is drawn. */
+const GC = 8;
 /** Groups whose names ask for a word more. */
 const WHAT = {
   "code from strings": "compiled from text: exec, python -c, methods that dataclasses and namedtuples make",
@@ -58,7 +61,7 @@ function colours({ groups, type, total }) {
   const title = ({ name, self }) => [`${name}: ${weight(self, type.unit)} self`, WHAT[name]].filter(Boolean).join("; ");
   return groups
     .filter((group) => group.self > 0)
-    .map((group) => swatch(group.color === null ? "" : `g${group.color}`, group.name, title(group), share(group.self, total)));
+    .map((group) => swatch(`${colourClass(group)} ${group.color === GC ? "gc" : ""}`, group.name, title(group), share(group.self, total)));
 }
 
 /** In a diff: what the colours say, from much less to much more. */

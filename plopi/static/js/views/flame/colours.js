@@ -2,7 +2,7 @@
 import { colourClass } from "../../draw/nodes.js";
 import { changeClass } from "../../format.js";
 
-const GROUPS = ["g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "gx"];
+const GROUPS = ["g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "g8", "gx"];
 /** So that neighbours of one group are told apart: by function, always the same. */
 export const SHADES = [0.35, 0.29, 0.41];
 const FADED = GROUPS.length * SHADES.length;
