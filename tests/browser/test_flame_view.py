@@ -185,8 +185,10 @@ def test_a_dump_has_no_flame_graph_and_the_page_says_why_and_what_there_is(viewe
     page.goto(f"{viewer.url}p/{viewer.id_of(page, 'pydoc.pstats')}/flame")
     page.wait_for_selector("#message:not([hidden]) h2")
     assert "no stack can be told" in page.inner_text("#message p")
+    assert not page.is_visible("#controls .view-controls > *") and page.is_visible("#controls .filters > button")
     page.locator("#message .instead a").first.click()
     page.wait_for_selector("#graph[data-ready]")
+    assert page.is_visible("#controls .view-controls > *")
 
 
 def test_a_growing_recording_is_followed_without_losing_the_place(viewer: Viewer, opened: Opener, growing: Growing) -> None:

@@ -173,6 +173,15 @@ def test_callers_callees_and_lines_of_a_comparison_have_both_sides(viewer: Viewe
     assert page.evaluate(WITHIN)
 
 
+def test_a_function_without_source_is_no_error(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    failed: list[str] = []
+    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+    page.goto(f"{viewer.url}p/{viewer.id_of(page, SERVER)}/function?select={function_id(page, viewer, SERVER, 'sales_report')}")
+    ready(page)
+    assert "--source-root" in page.inner_text(".lines-part") and failed == []
+
+
 def test_a_function_without_weight_is_not_called_a_root(viewer: Viewer, opened: Opener) -> None:
     page = opened()
     base, wanted = viewer.id_of(page, SERVER), function_id(page, viewer, SERVER, "sales_report")

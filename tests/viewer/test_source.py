@@ -104,7 +104,8 @@ def test_over_http_only_when_asked_for_and_with_one_answer_for_every_refusal(roo
         shown, *refused = (running.client.view(profile, f"source/{f}") for f in (0, 1, 2, 99))
         assert {line["n"]: line["self"] for line in shown.json["lines"] if line["self"]} == {8: 10}
         assert shown.json["matches"] == "yes"
-        assert {answer.status for answer in refused} == {404}
+        assert {(answer.status, answer.json["lines"]) for answer in refused} == {(200, None)}
+        assert "--source-root" in refused[0].json["why"]
         assert len({answer.body for answer in refused}) == 1
     with viewer(tmp_path / "data") as running:
-        assert running.client.view(profile, "source/0").status == 404
+        assert running.client.view(profile, "source/0").json["lines"] is None

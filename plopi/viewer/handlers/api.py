@@ -184,18 +184,18 @@ class Function(ViewHandler):
         return payloads.function(about, view, int(path[0]), revision)
 
 
+NO_SOURCE = (
+    "There is no source to be shown of this function: it is no Python file below a directory that the viewer was started with as "
+    "--source-root."
+)
+
+
 class Source(ViewHandler):
-    """``GET api/profiles/ID/source/FID``. Whatever stands in the way, the answer is the same."""
+    """``GET api/profiles/ID/source/FID``. Whatever stands in the way, the answer is the same, and no error."""
 
     def make(self, about: Index, view: View, revision: str, *path: str) -> Mapping[str, Any]:
         found = payloads.source(about, view, int(path[0]), self.services.config.source_roots, revision)
-        if found is None:
-            raise Refused(
-                404,
-                "There is no source to be shown of this function: it is no Python file below a directory that the viewer was "
-                "started with as --source-root.",
-            )
-        return found
+        return found or {"v": payloads.VERSION, "revision": revision, "lines": None, "why": NO_SOURCE}
 
 
 class Flame(ViewHandler):

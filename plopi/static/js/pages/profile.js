@@ -154,6 +154,7 @@ class ProfilePage {
     this.payload = null;
     this.kind = viewAt(this.url.path);
     replace(this.controls);
+    this.controls.hidden = false;
     replace($("view"));
     const element = $("view").appendChild(h("div", { class: `view ${this.kind.NAME}-view` }));
     this.view = this.kind.mount(this.#context(element, this.controls));
@@ -199,6 +200,7 @@ class ProfilePage {
     fresh ||= !this.payload;
     [this.payload, this.stuck, this.header.trouble] = [payload, false, null];
     document.body.classList.remove("no-view");
+    this.controls.hidden = false;
     this.#around();
     const strips = Promise.all(this.strips.map((strip) => strip.show(this.profile, payload)));
     if (!this.settled) {
@@ -261,6 +263,7 @@ class ProfilePage {
 
   async #trouble(error) {
     const had = Boolean(this.payload);
+    this.controls.hidden = error.status === 409; // they steer what cannot be had
     document.body.classList.toggle("no-view", !had && ![400, 409].includes(error.status));
     this.stuck = true;
     if (had && [0, 404].includes(error.status)) {

@@ -46,7 +46,7 @@ export class FunctionView {
       view("graph", { around: id, radius: 2, nodes: this.around.amount() }).catch(absent),
       view(`source/${id}`, {}).catch(absent),
     ]);
-    return { ...answer, graph, source };
+    return { ...answer, graph, source: source?.lines ? source : null };
   }
 
   async show(payload) {
