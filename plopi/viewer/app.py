@@ -21,15 +21,21 @@ from tornado.httpserver import HTTPServer
 
 import plopi
 from plopi.errors import PlopiError
+from plopi.viewer import heap
 from plopi.viewer.config import LOOPBACK, Config, is_loopback
 from plopi.viewer.entries import shown
 from plopi.viewer.handlers import api, live, notes, pages, saving
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
-from plopi.viewer.heap import set_aside
 from plopi.viewer.security import Hosts, Refused
 from plopi.viewer.store import Store
 
 MOST_CONNECTIONS = 1000
+BACKLOG = 1024
+"""So many may stand at the door: whom the system turns away there comes again after a second."""
+AT_A_TIME = 8
+"""So many connections are let in before those that are there already get their turn."""
+SWITCH_SECONDS = 0.0005
+"""A thread that computes gives way after so long. Until then the loop waits, after each of its calls to the system."""
 _ID = "([0-9a-f]{16})"
 _SUBJECT = r"([0-9a-f]{16}(?:(?:\+|%2[Bb])[0-9a-f]{16})*)"
 _VIEWS = "graph|flame|function|table"
@@ -91,6 +97,18 @@ class Viewer(web.Application):
         return routes
 
 
+class Door(socket.socket):
+    """A listening socket that lets in a few at a time, so that a crowd at the door does not hold up who is in."""
+
+    _let_in = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self._let_in += 1
+        if self._let_in % (AT_A_TIME + 1) == 0:
+            raise BlockingIOError  # for tornado nobody is there; the loop says at once that somebody is
+        return super().accept()
+
+
 class Server(HTTPServer):
     """An HTTP server that will not be drowned in connections: at the limit the one that has been silent for longest goes."""
 
@@ -136,7 +154,7 @@ def listen(config: Config) -> list[socket.socket]:
     port = config.port
     for address in config.addresses:
         try:
-            sockets += netutil.bind_sockets(port, address.strip("[]"))
+            sockets += netutil.bind_sockets(port, address.strip("[]"), backlog=BACKLOG)
         except OSError as error:
             if sockets and config.addresses == LOOPBACK and (error.errno != errno.EADDRINUSE or not config.port):
                 continue  # there is no IPv6 here, or somebody else's server has the port that was found free
@@ -152,7 +170,7 @@ def _listen_unix(path: Path) -> socket.socket:
         probe.connect(str(path))
         raise PlopiError(f"something listens on {str(path)!r} already; stop it or give another --uds")
     try:
-        return netutil.bind_unix_socket(str(path), mode=0o600)
+        return netutil.bind_unix_socket(str(path), mode=0o600, backlog=BACKLOG)
     except (OSError, ValueError) as error:
         raise PlopiError(f"cannot listen on {str(path)!r} ({error}); give another --uds") from None
 
@@ -190,7 +208,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Announce | None =
     services = Services(config, store, Hosts.of([] if config.uds else bound, config.allowed_hosts, port), port)
     application = Viewer(services, lambda: (announce or print_login)(login_url(services)))
     server = Server(application)
-    server.add_sockets(sockets)
+    server.add_sockets(Door(fileno=each.detach()) for each in sockets)
     try:
         url = login_url(services)
         (announce or (lambda url: print_address(config, url)))(url)
@@ -241,7 +259,8 @@ def run(config: Config) -> None:
     allow_descriptors(2 * MOST_CONNECTIONS)
     logging.basicConfig(level=logging.WARNING, format="plopi viewer: %(message)s")
 
-    set_aside()  # modules stay, too
+    sys.setswitchinterval(SWITCH_SECONDS)
+    heap.begin()
 
     async def main() -> None:
         stop = asyncio.Event()

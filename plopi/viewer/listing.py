@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from plopi.errors import UsageError
 from plopi.viewer.entries import Entry, revision_of, shown
+from plopi.viewer.orders import BY_TEXT, Order, Which, text_of
 from plopi.viewer.processes import Vital
 
 SORTS = (
     "name", "file", "format", "status", "host", "pid", "command", "python", "engine", "mode",
     "samples", "duration_ns", "started_ns", "size", "mtime_ns", "cpu_percent", "rss",
 )  # fmt: skip
-_BY_TEXT = frozenset(("name", "file", "format", "status", "host", "command", "python", "engine", "mode"))
 NEEDS_VITALS = frozenset(("cpu_percent", "rss"))
 MAX_PER, MAX_QUERY = 200, 200
 MOST_ORDERS = 16
-RUN = 4096
-"""So many rows are sorted at a time: a thread that sorts lets no other have its turn."""
+FEW = 100
+"""So many changes are taken in by the loop itself."""
 MOST_ONE_BY_ONE = 1000
 """Where more has changed than that and a tenth of all, orders are made anew."""
 
@@ -50,7 +49,7 @@ class Question:
         sort = arguments.get("sort") or cls.sort
         if sort not in SORTS:
             raise UsageError(f"sort is {sort[:40]!r}, which is no column; use one of {', '.join(SORTS)}")
-        order = arguments.get("order") or ("asc" if sort in _BY_TEXT else "desc")
+        order = arguments.get("order") or ("asc" if sort in BY_TEXT else "desc")
         if order not in ("asc", "desc"):
             raise UsageError(f"order is {order[:40]!r}; use asc or desc")
         return cls(
@@ -87,77 +86,20 @@ class Page:
     pages: int
 
 
-class Which(NamedTuple):
-    """What an order depends on."""
-
-    words: tuple[str, ...]
-    tag: str
-    sort: str
-    descending: bool
-
-
-class _Order:
-    """Profiles in one order, kept up as they change. What has no value there comes last, by name, in either direction."""
-
-    def __init__(self, which: Which) -> None:
-        self.which = which
-        self._negated = which.descending and which.sort not in _BY_TEXT
-        """Numbers fall by rising negated, so that equal ones still come by name."""
-        self._reversed = which.descending and not self._negated
-        self._known: list[tuple[Any, str, str]] = []
-        self._unknown: list[tuple[str, str]] = []
-        self._places: dict[str, tuple[Any, ...]] = {}
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def fill(self, entries: Iterable[Entry], texts: Mapping[str, str], now_ns: int) -> None:
-        """Take these, all at once."""
-        for entry in entries:
-            if (place := self._place(entry, texts, now_ns)) is not None:
-                self._places[entry.id] = place
-                (self._known if len(place) == 3 else self._unknown).append(place)
-        self._known, self._unknown = _sorted(self._known), _sorted(self._unknown)
-
-    def drop(self, profile_id: str) -> None:
-        place: Any = self._places.pop(profile_id, None)
-        if place is not None:
-            rows: list[Any] = self._known if len(place) == 3 else self._unknown
-            del rows[bisect.bisect_left(rows, place)]
-
-    def put(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> None:
-        place: Any = self._place(entry, texts, now_ns)
-        if place == self._places.get(entry.id):
-            return
-        self.drop(entry.id)
-        if place is not None:
-            self._places[entry.id] = place
-            bisect.insort(self._known if len(place) == 3 else self._unknown, place)
-
-    def rows(self, start: int, end: int) -> list[str]:
-        """The ids from place ``start`` to ``end``."""
-        known = len(self._known)
-        first, last = min(start, known), min(end, known)
-        found = self._known[known - last : known - first][::-1] if self._reversed else self._known[first:last]
-        return [row[-1] for row in (*found, *self._unknown[start - first : end - last])]
-
-    def _place(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> tuple[Any, ...] | None:
-        if self.which.tag and self.which.tag not in entry.tags:
-            return None
-        if self.which.words and not all(word in texts[entry.id] for word in self.which.words):
-            return None
-        value = _sort_value(entry, self.which.sort, now_ns)
-        if value in (None, ""):
-            return (entry.name, entry.id)
-        return (-value if self._negated else value, entry.name, entry.id)
-
-
 @dataclass(eq=False, slots=True)
 class _Making:
-    """An order that is being made: what changed meanwhile, and whether all of it did."""
+    """Work in a thread on what was there when it began: what changed meanwhile, and whether all of it did."""
 
+    entries: list[Entry]
+    texts: dict[str, str]
     missed: set[str] = field(default_factory=set)
     stale: bool = False
+
+    def read(self, now_ns: int) -> dict[str, str]:
+        """The texts that were not known yet, which are among ``texts`` then."""
+        new = {entry.id: text_of(entry, now_ns) for entry in self.entries if entry.id not in self.texts}
+        self.texts.update(new)
+        return new
 
 
 class Listing:
@@ -172,7 +114,7 @@ class Listing:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._texts: dict[str, str] = {}
-        self._orders: OrderedDict[Which, _Order] = OrderedDict()
+        self._orders: OrderedDict[Which, Order] = OrderedDict()
         self._making: list[_Making] = []
 
     def update(self, news: News, now_ns: int) -> None:
@@ -189,10 +131,15 @@ class Listing:
             if news.since <= self.revision:
                 self.revision = news.revision
 
+    def is_at_hand(self, question: Question, news: News) -> bool:
+        """Whether ``update`` and ``page`` take too little to be done in a thread."""
+        few = news.changed is not None and len(news.changed) <= FEW
+        return few and question.sort not in NEEDS_VITALS and which_of(question) in self._orders and not self._lock.locked()
+
     def page(self, question: Question, vital: Callable[[Entry], Vital | None]) -> Page | None:
         """Filter, sort and cut; None where ``make`` has to come first. A page past the end is the last one: rows may have gone
         since the link was made."""
-        which = _which(question)
+        which = which_of(question)
         with self._lock:
             order = self._orders.get(which)
             if order is None:
@@ -210,44 +157,54 @@ class Listing:
 
     def make(self, question: Question, now_ns: int) -> None:
         """Have the order there that ``page`` needs. Takes long with many profiles, and holds up no other method meanwhile."""
-        which = _which(question)
-        while True:
-            with self._lock:
-                if which in self._orders:
-                    return
-                entries, texts, making = list(self._entries.values()), dict(self._texts), _Making()
-                self._making.append(making)
-            order = None
-            try:
-                if which.words:
-                    texts.update((entry.id, _text(entry, now_ns)) for entry in entries if entry.id not in texts)
-                order = _Order(which)
-                order.fill(entries, texts, now_ns)
-            finally:
-                with self._lock:
-                    self._making.remove(making)
-                    if order is not None and not making.stale:
-                        self._add(which, order, texts, making.missed, now_ns)
+        which = which_of(question)
+        while which not in self._orders:
+            self._work(which, now_ns)
 
-    def _add(self, which: Which, order: _Order, texts: dict[str, str], missed: set[str], now_ns: int) -> None:
+    def read_texts(self, now_ns: int) -> None:
+        """Have the text of all profiles there before somebody searches, since that takes longer than the search. In a thread."""
+        self._work(None, now_ns)
+
+    def _work(self, which: Which | None, now_ns: int) -> None:
+        with self._making_one() as making:
+            texts = making.read(now_ns) if which is None or which.words else {}
+            order = None if which is None else Order(which)
+            if order is not None:
+                order.fill(making.entries, making.texts, now_ns)
+            with self._lock:
+                if not making.stale:
+                    for each in making.missed:
+                        texts.pop(each, None)
+                    self._texts.update(texts)
+                    if order is not None:
+                        self._add(order, making.missed, now_ns)
+
+    @contextmanager
+    def _making_one(self) -> Iterator[_Making]:
+        with self._lock:
+            making = _Making(list(self._entries.values()), dict(self._texts))
+            self._making.append(making)
+        try:
+            yield making
+        finally:
+            with self._lock:
+                self._making.remove(making)
+
+    def _add(self, order: Order, missed: set[str], now_ns: int) -> None:
         """Take an order among those that are kept up, and into it what changed since work on it began."""
-        for each in missed:
-            texts.pop(each, None)
-        self._orders[which] = order
-        if which.words:
-            self._texts = texts | self._texts
+        self._orders[order.which] = order
         for each in missed:
             self._put(order, each, now_ns)
         while len(self._orders) > MOST_ORDERS:
             self._orders.popitem(last=False)
 
-    def _put(self, order: _Order, profile_id: str, now_ns: int) -> None:
+    def _put(self, order: Order, profile_id: str, now_ns: int) -> None:
         entry = self._entries.get(profile_id)
         if entry is None:
             order.drop(profile_id)
             return
         if order.which.words and profile_id not in self._texts:
-            self._texts[profile_id] = _text(entry, now_ns)
+            self._texts[profile_id] = text_of(entry, now_ns)
         order.put(entry, self._texts, now_ns)
 
     def _take_all(self, news: News) -> None:
@@ -270,17 +227,9 @@ class Listing:
             self._put(order, profile_id, now_ns)
 
 
-def _which(question: Question) -> Which:
+def which_of(question: Question) -> Which:
     sort = ("name", False) if question.sort in NEEDS_VITALS else (question.sort, question.descending)
     return Which(question.words, question.tag, *sort)
-
-
-def _sorted(rows: list[Any]) -> list[Any]:
-    """What ``sorted`` makes of them, in steps."""
-    runs = [sorted(rows[i : i + RUN]) for i in range(0, len(rows), RUN)]
-    while len(runs) > 1:
-        runs = [sorted(itertools.chain(*runs[i : i + 2])) for i in range(0, len(runs), 2)]
-    return runs[0] if runs else []
 
 
 def _by_vitals(entries: list[Entry], question: Question, vital: Callable[[Entry], Vital | None]) -> list[Entry]:
@@ -337,35 +286,6 @@ def detail(entry: Entry, now_ns: int, vital: Vital | None) -> Row:
         ],
         **{name: getattr(about, name, None) for name in own},
     }
-
-
-def _sort_value(entry: Entry, sort: str, now_ns: int) -> Any:
-    if sort == "name":
-        return entry.name.casefold()
-    if sort == "file":
-        return entry.found.name.casefold()
-    if sort == "status":
-        return entry.status(now_ns)
-    if sort in ("size", "mtime_ns"):
-        return getattr(entry.found.key, sort)
-    summary = entry.summary
-    if sort == "started_ns":  # files that do not tell take the place that their age gives them
-        return (summary and summary.about.started_ns) or entry.found.key.mtime_ns
-    if summary is None:
-        return None
-    if sort in ("format", "samples"):
-        return getattr(summary, sort)
-    value = getattr(summary.about, sort)
-    return value.casefold() if isinstance(value, str) else value
-
-
-def _text(entry: Entry, now_ns: int) -> str:
-    """What the index shows as text, to be searched for words."""
-    parts = [entry.name, shown(entry.found.name), entry.status(now_ns), entry.reason or "", *entry.tags]
-    if entry.summary is not None:
-        about = entry.summary.about
-        parts += [entry.summary.format, about.host, str(about.pid or ""), about.command, about.python, about.engine, about.mode]
-    return "\n".join(parts).casefold()
 
 
 def _number(arguments: Mapping[str, str], name: str, default: int, most: int) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from plopi.viewer.entries import Entry, Reading, id_of, name_of, shown
 from plopi.viewer.heap import Heap
+from plopi.viewer.kept import Kept
 from plopi.viewer.notebook import Notebook
 from plopi.viewer.processes import Processes
 from plopi.viewer.readers.bounds import Bounds
@@ -27,7 +28,7 @@ from plopi.viewer.watch import PART_SUFFIX, Changes, Found, Watcher
 
 SCAN_SECONDS = 1.0
 REFRESH_SECONDS = 0.05
-"""A request waits this long for a scan; after that it is answered with what is known. 100,000 files take half a second."""
+"""So long after a scan began, requests are answered with what is known. 100,000 files take half a second."""
 SETTLE_SECONDS = 2.0
 """A file that changed less than this ago and cannot be read may be half-written: it is tried again before it is called broken."""
 SUMMARY_FACTOR = 5
@@ -37,11 +38,9 @@ LOOKED_AT_SECONDS = 3.0
 SUMMARIES_AT_ONCE = 4
 ABANDON_SECONDS = 10.0
 """A file that nobody has asked for again after this long need not be read for its columns."""
-MOST_CACHED = 64
-"""Parsed profiles are kept, however small: views keep things beside them."""
 MOST_CHANGES = 200_000
 """So many are known one by one; whoever has seen none of them looks at all profiles."""
-CHUNK = 500
+CHUNK = 100
 """So many files are noted at once before other requests get their turn."""
 
 
@@ -80,18 +79,20 @@ class Store:
         self._unread: set[str] = set()
         self._heap = Heap()
         self._parts: set[str] = set()
-        self._scanned_at = float("-inf")
+        self._began_at = self._scanned_at = float("-inf")
+        """When the last scan began, and ended."""
         self._scan: asyncio.Task[None] | None = None
         self._entries: dict[str, Entry] = {}
         self._waiting: list[tuple[int, str]] = []
         """A heap of profiles whose summary is wanted, newest first."""
+        self._preferred: set[str] = set()
+        """Of these, the ones that somebody looks at."""
         self._due: dict[str, float] = {}
         """When to try a profile again that settles or grows."""
         self._summaries_running = 0
         self._readings: list[Reading] = []
         """Those that somebody waits for."""
-        self._cache: OrderedDict[str, Parsed] = OrderedDict()
-        self._cache_bytes = cache_bytes
+        self._kept = Kept(cache_bytes)
         self._closed = False
 
     # --- looking ----------------------------------------------------------------------------------------------------------
@@ -125,6 +126,7 @@ class Store:
     def refresh_soon(self) -> None:
         """Begin to look at the directory again, if that is due; nobody waits for it."""
         if self._scan is None and self._clock() - self._scanned_at >= SCAN_SECONDS and not self._closed:
+            self._began_at = self._clock()
             self._scan = asyncio.create_task(self._rescan())
             self._scan.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -145,14 +147,16 @@ class Store:
             if found.key != known.found.key:
                 known.put(found)
                 self._touch(known)
-                if known.id in self._cache and known.reading is None and not known.is_broken:
+                if known.id in self._kept and known.reading is None and not known.is_broken:
                     self._read(known, "columns")
 
     async def refresh(self) -> None:
         """See to it that what is known is about a second old, in large directories a few; many may ask at once."""
         self.refresh_soon()
         if (scan := self._scan) is not None:
-            await asyncio.wait((scan,), timeout=None if self._scanned_at == float("-inf") else REFRESH_SECONDS)
+            first, left = self._scanned_at == float("-inf"), self._began_at + REFRESH_SECONDS - self._clock()
+            if first or left > 0:
+                await asyncio.wait((scan,), timeout=None if first else left)
             if scan.done():
                 scan.result()  # what went wrong with it is told to whoever asked
 
@@ -161,13 +165,13 @@ class Store:
         entry = self._entries.get(profile_id)
         if entry is None:
             raise LookupError(profile_id)
-        found, cached = entry.found, self._cache.get(profile_id)
+        found, cached = entry.found, self._kept.get(profile_id)
         if entry.is_part:  # its summary comes with every look at it
             self._due[profile_id] = self._clock() + LOOKED_AT_SECONDS
         if entry.is_broken:
             raise Unreadable(entry.reason or "it cannot be read")
         if cached is not None and cached.key == found.key:
-            self._cache.move_to_end(profile_id)
+            self._kept.touch(profile_id)
             return cached
         if entry.reason is not None and entry.reading is None:
             raise Pending(Progress("settling", 0, found.key.size))
@@ -192,10 +196,8 @@ class Store:
     def _wanted(self, entry: Entry) -> Reading:
         """The reading that brings its columns, or a summary first if it is being read for that already."""
         reading = entry.reading or entry.skimming
-        if reading is None:
+        if reading is None or (reading is entry.skimming and not self._pool.hurry(reading.task)):
             reading = self._read(entry, "columns")
-        elif reading is entry.skimming:
-            self._pool.hurry(reading.task)
         reading.wanted_at = self._clock()
         return reading
 
@@ -277,7 +279,7 @@ class Store:
             return
         del self._entries[entry.id]
         self._touch(entry)
-        self._cache.pop(entry.id, None)
+        self._kept.drop(entry.id)
         self._due.pop(entry.id, None)
 
     async def _see_who_lives(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -301,13 +303,16 @@ class Store:
     def prefer(self, entries: Iterable[Entry]) -> None:
         """Somebody looks at these: what is unread of them goes before everything else."""
         for entry in entries:
-            if entry.files and not entry.is_read and entry.id not in self._due:
+            if entry.id not in self._preferred and entry.files and not entry.is_read and entry.id not in self._due:
+                self._preferred.add(entry.id)
                 heapq.heappush(self._waiting, (-(2**64), entry.id))
 
     def _feed(self) -> None:
         """Keep the pool supplied with summaries to read, newest files first."""
         while self._waiting and self._summaries_running < SUMMARIES_AT_ONCE and not self._closed:
-            entry = self._entries.get(heapq.heappop(self._waiting)[1])
+            profile_id = heapq.heappop(self._waiting)[1]
+            self._preferred.discard(profile_id)
+            entry = self._entries.get(profile_id)
             if entry is not None and not entry.is_read and entry.reading is None and entry.skimming is None:
                 self._read(entry, "summary")
 
@@ -347,6 +352,8 @@ class Store:
         if entry.skimming is not None and entry.skimming.task is task:
             entry.skimming = None
             self._summaries_running -= 1
+            if entry.reading is not None and parsed is not None and parsed.profile is not None:
+                self._pool.abandon(entry.reading.task, instead=parsed)  # the one at low priority was faster, having begun before
         if entry.files:
             self._keep(entry, task, key, parsed, trouble, self._clock() - began)
         self._feed()
@@ -373,28 +380,18 @@ class Store:
             entry.alive = self.processes.alive(parsed.summary.about) if entry.is_part else None
             entry.trouble, entry.trouble_key, entry.settling = None, None, False
             if parsed.profile is not None:
-                self._remember(entry.id, parsed, wanted=task.urgent)
+                self._kept.put(entry.id, parsed, wanted=task.urgent)
             if entry.is_part:
                 self._due[entry.id] = self._clock() + SUMMARY_FACTOR * cost
         elif isinstance(trouble, Abandoned):
             self._want_summary(entry)
         elif trouble is not None:
-            age = (self.now_ns() - entry.found.key.mtime_ns) / 1e9
-            entry.trouble, entry.trouble_key = str(trouble), key
+            seen = task.key or key  # it may have changed since somebody looked
+            age = (self.now_ns() - seen.mtime_ns) / 1e9
+            entry.trouble, entry.trouble_key = str(trouble), seen
             entry.settling = not trouble.lasting or 0 <= age < SETTLE_SECONDS
             if entry.settling:
                 self._due[entry.id] = self._clock() + SETTLE_SECONDS
         self._touch(entry)
         if entry.found.key != key:  # it changed meanwhile, and that was left for now
             self._want_summary(entry)
-
-    def _remember(self, profile_id: str, parsed: Parsed, wanted: bool) -> None:
-        """Keep it in memory; what nobody has asked for drives nothing else out."""
-        used = sum(kept.size for kept in self._cache.values())
-        if not wanted and (used + parsed.size > self._cache_bytes or len(self._cache) >= MOST_CACHED):
-            return
-        used += parsed.size - (self._cache[profile_id].size if profile_id in self._cache else 0)
-        self._cache[profile_id] = parsed
-        self._cache.move_to_end(profile_id)
-        while len(self._cache) > 1 and (used > self._cache_bytes or len(self._cache) > MOST_CACHED):
-            used -= self._cache.popitem(last=False)[1].size

@@ -167,22 +167,28 @@ async def _client(port: int, end: float, seen: Seen, number: int) -> None:
     """Reads pages of the list, with pauses, over one connection; each client at times of its own."""
     chance = random.Random(number)
     await asyncio.sleep(chance.uniform(0, ASK_SECONDS))
-    streams = await asyncio.open_connection("127.0.0.1", port)
+    streams: Streams | None = None
     while time.monotonic() < end:
         query = chance.choice(("", "&q=rewritten", "&q=run-0000", f"&page={chance.randint(1, 40)}", "&sort=size"))
-        began = time.monotonic()
         try:
+            streams = streams or await asyncio.open_connection("127.0.0.1", port)
+            began = time.monotonic()
             status, body = await _get(port, f"/api/profiles?per=50{query}", streams)
-        except (ConnectionError, asyncio.IncompleteReadError):  # it was idle for too long, or was refused
+        except (OSError, asyncio.IncompleteReadError):  # it was idle for too long, or was refused
             seen.dropped += 1
-            streams = await asyncio.open_connection("127.0.0.1", port)
+            if streams is None:
+                await asyncio.sleep(0.1)
+            else:
+                streams[1].close()
+            streams = None
             continue
         seen.latency.append(time.monotonic() - began)
         seen.status[status] += 1
         if status == 200 and "rewritten" in query:
             seen.wrong += [row for row in map(_wrong, json.loads(body)["profiles"]) if row]
         await asyncio.sleep(chance.expovariate(1 / ASK_SECONDS))
-    streams[1].close()
+    if streams is not None:
+        streams[1].close()
 
 
 def _wrong(row: dict[str, object]) -> str:

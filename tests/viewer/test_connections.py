@@ -44,3 +44,25 @@ def test_who_says_nothing_makes_room_and_who_has_asked_stays(tmp_path: Path) -> 
         assert [asked(each) for each in speaking] == [200, 200]
         with socket.create_connection((client.host, client.port), DEADLINE) as refused:
             assert was_closed(refused), "all are in use"
+
+
+def test_a_crowd_at_the_door_is_let_in_a_few_at_a_time() -> None:
+    """In between those who are in have their turn."""
+    with contextlib.ExitStack() as ends:
+        bound = socket.create_server(("127.0.0.1", 0))
+        door = ends.enter_context(app.Door(fileno=bound.detach()))
+        door.setblocking(False)
+        crowd = 2 * app.AT_A_TIME + 3
+        for _ in range(crowd):
+            ends.enter_context(socket.create_connection(door.getsockname()))
+
+        def let_in() -> int:
+            """Those who are let in until nobody seems to be there any more."""
+            for count in range(crowd + 1):
+                try:
+                    ends.enter_context(door.accept()[0])
+                except BlockingIOError:
+                    return count
+            raise AssertionError("more came in than stood there")
+
+        assert [let_in() for _ in range(4)] == [app.AT_A_TIME, app.AT_A_TIME, 3, 0]

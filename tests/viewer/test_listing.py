@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from serving import DEADLINE, eventually, pprof, put, viewer
 
 from plopi.errors import UsageError
 from plopi.model import About
 from plopi.viewer import listing as listing_module
+from plopi.viewer import orders
 from plopi.viewer.entries import Entry, id_of, name_of, stem_of
-from plopi.viewer.listing import Listing, News, Page, Question, row
+from plopi.viewer.listing import FEW, Listing, News, Page, Question, row
+from plopi.viewer.orders import text_of
 from plopi.viewer.processes import Processes, Vital
 from plopi.viewer.readers.results import Key, Summary, Unreadable
 from plopi.viewer.watch import Found, Watcher
@@ -269,7 +274,7 @@ def test_an_order_in_the_making_holds_up_nobody_and_misses_nothing(all_new: bool
     listing, known, wanted = listing_of([entry("a"), entry("b", host="x")]), Question(), Question(words=("x",), sort="name")
     page_of(listing, known)
     later = [entry("a", host="x"), entry("c", host="x")]
-    fill, made = listing_module._Order.fill, []
+    fill, made = orders.Order.fill, []
 
     def filled(order: Any, entries: Any, texts: Any, now_ns: int) -> None:
         made.append(order)
@@ -281,13 +286,64 @@ def test_an_order_in_the_making_holds_up_nobody_and_misses_nothing(all_new: bool
         assert seen and seen.matching == 2
         listing.update(news_of(later, 1, 2, None if all_new else [id_of(name) for name in "abc"]), NOW)
 
-    with mock.patch.object(listing_module._Order, "fill", filled):
+    with mock.patch.object(orders.Order, "fill", filled):
         page = page_of(listing, wanted)
     assert [each.name for each in page.entries] == ["c", "a"]
     assert len(made) == (2 if all_new else 1)
 
 
+def test_texts_read_ahead_are_those_of_now(tmp_path: Path) -> None:
+    """What changes while they are read is searched as it is then."""
+    listing, later = listing_of([entry("a"), entry("b", host="x")]), [entry("a", host="x"), entry("b")]
+    with mock.patch.object(listing_module, "text_of", side_effect=text_of) as read:
+
+        def changing(*arguments: Any) -> str:
+            if read.call_count == 1:
+                listing.update(news_of(later, 1, 2, [id_of(name) for name in "ab"]), NOW)
+            return text_of(*arguments)
+
+        read.side_effect = changing
+        listing.read_texts(NOW)
+    assert [each.name for each in page_of(listing, Question.parse({"q": "x"})).entries] == ["a"]
+
+
+def test_a_known_order_with_little_news_needs_no_thread() -> None:
+    listing, known = listing_of([entry("a")]), Question()
+    page_of(listing, known)
+    few, many = ([id_of(str(number)) for number in range(count)] for count in (FEW, FEW + 1))
+    assert listing.is_at_hand(known, news_of([], 1, 2, few))
+    assert not listing.is_at_hand(known, news_of([], 1, 2, many))
+    assert not listing.is_at_hand(known, news_of([]))
+    assert not listing.is_at_hand(Question(words=("x",)), news_of([], 1, 2, few))
+    page_of(listing, Question(sort="rss"))
+    assert not listing.is_at_hand(Question(sort="rss"), news_of([], 1, 2, few)), "all processes are asked for that"
+
+
+def test_an_order_that_many_want_is_made_once_and_holds_up_no_other(tmp_path: Path) -> None:
+    """While it is made, a list in a known order is answered."""
+    put(tmp_path / "a.pb.gz", pprof())
+    goes_on, make, made = threading.Event(), Listing.make, []
+
+    def slowly(listing: Listing, question: Question, now_ns: int) -> None:
+        if question.words:
+            made.append(question)
+            assert goes_on.wait(DEADLINE)
+        make(listing, question, now_ns)
+
+    with viewer(tmp_path) as running, mock.patch.object(Listing, "make", slowly), ThreadPoolExecutor(4) as clients:
+        try:
+            running.client.settled("a.pb.gz")
+            waiting = [clients.submit(running.client.index, q="a", per="200") for _ in range(4)]
+            eventually(lambda: made, "an order being made")
+            assert running.client.index(per="200")["shown"] == 1
+            assert not any(each.done() for each in waiting)
+        finally:
+            goes_on.set()
+        assert [each.result(DEADLINE)["shown"] for each in waiting] == [1] * 4
+    assert len(made) == 1
+
+
 @given(st.lists(st.tuples(st.integers(), st.text())))
 def test_rows_sorted_in_runs_are_sorted(rows: list[tuple[int, str]]) -> None:
-    with mock.patch.object(listing_module, "RUN", 3):
-        assert listing_module._sorted(rows) == sorted(rows)
+    with mock.patch.object(orders, "RUN", 3):
+        assert orders._sorted(rows) == sorted(rows)

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from serving import DEADLINE, pprof, put
 
-from plopi.viewer.store import Store
+from plopi.viewer.store import REFRESH_SECONDS, Store
 from plopi.viewer.watch import Changes, Watcher
 
 
@@ -54,6 +54,24 @@ def test_only_the_first_scan_is_waited_for_to_its_end(tmp_path: Path) -> None:
                 goes_on.set()
                 while len(store) == 1:
                     await asyncio.sleep(0.01)
+        finally:
+            await store.close()
+
+    asyncio.run(asyncio.wait_for(scene(), DEADLINE))
+
+
+def test_who_comes_when_a_scan_has_taken_long_does_not_wait_for_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        now = 0.0
+        store = Store(tmp_path, clock=lambda: now)
+        try:
+            await store.refresh()
+            with slow_disk():
+                now = 10.0
+                store.refresh_soon()
+                now += REFRESH_SECONDS
+                with pytest.raises(StopIteration):  # done without a pause
+                    store.refresh().send(None)
         finally:
             await store.close()
 

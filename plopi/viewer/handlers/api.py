@@ -70,8 +70,10 @@ class Profiles(Api):
             return to_json(content)
 
         loop = asyncio.get_running_loop()
-        while (body := await loop.run_in_executor(self.services.threads, make)) is None:
-            await loop.run_in_executor(self.services.orders, listing.make, question, now_ns)
+        body = make() if listing.is_at_hand(question, news) else await loop.run_in_executor(self.services.threads, make)
+        while body is None:
+            await self.services.order(question, now_ns)
+            body = await loop.run_in_executor(self.services.threads, make)
         self.send_json(body)
         store.prefer(looked_at)
 

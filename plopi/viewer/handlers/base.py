@@ -17,7 +17,8 @@ from tornado import httputil, web
 from plopi.errors import FormatError, Unanswerable, UsageError
 from plopi.viewer.analysis.search import RefusedPattern, RefusedSearch
 from plopi.viewer.config import Config
-from plopi.viewer.listing import Listing
+from plopi.viewer.listing import Listing, Question, which_of
+from plopi.viewer.orders import Which
 from plopi.viewer.readers.results import Pending, Unreadable
 from plopi.viewer.security import HEADERS, Hosts, RateLimit, Refused, check_fetch_site
 from plopi.viewer.store import Store
@@ -46,6 +47,16 @@ class Services:
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "plopi view"))
     orders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plopi order"))
     """For new orders of the index, one after the other, so that known ones are answered meanwhile."""
+    making: dict[Which, asyncio.Future[None]] = field(default_factory=dict)
+
+    async def order(self, question: Question, now_ns: int) -> None:
+        """Have the index made in the order that ``question`` needs. Whoever wants the same one waits for the same work."""
+        which, loop = which_of(question), asyncio.get_running_loop()
+        if which not in self.making:
+            made = self.making[which] = loop.run_in_executor(self.orders, self.listing.make, question, now_ns)
+            made.add_done_callback(lambda _: self.making.pop(which))
+            loop.run_in_executor(self.orders, self.listing.read_texts, now_ns)
+        await asyncio.shield(self.making[which])
 
     @property
     def cookie_name(self) -> str:

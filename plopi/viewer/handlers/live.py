@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import time
 from typing import Any
@@ -145,14 +146,20 @@ class Live(Base, websocket.WebSocketHandler):
         now = time.monotonic()
         if index != self._told_index and now - self._told_at >= INDEX_SECONDS:
             self._told_index, self._told_at = index, now
-            self._send({"v": 1, "index": index})
+            self._send(_index_message(index))
         if self.watching is not None and (state := self._hub.state(self.watching)) != self._told:
             self._told = state
-            self._send(state)
+            self._send(to_json(state))
 
-    def _send(self, content: dict[str, Any]) -> None:
+    def _send(self, content: bytes) -> None:
         try:
-            sent = self.write_message(to_json(content).decode())
+            sent = self.write_message(content.decode())
         except websocket.WebSocketClosedError:
             return
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+@functools.lru_cache(1)
+def _index_message(index: int) -> bytes:
+    """The same for all pages, most of which are told of it."""
+    return to_json({"v": 1, "index": index})

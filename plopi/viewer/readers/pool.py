@@ -1,5 +1,8 @@
 """A few worker processes and a queue in front of them: what a user waits for goes before what fills the index.
 
+The first worker reads only what somebody waits for. The others fill the index meanwhile, at low priority; when the first one is
+busy and more is waited for, they are started anew for that.
+
 What is kept on disk is looked for first, by threads of their own: that takes no worker and no place in the queue.
 """
 
@@ -45,6 +48,8 @@ class Task:
         self.progress = Progress("queued", 0, size)
         self.worker: int | None = None
         """Number of the worker that reads it now."""
+        self.key: Key | None = None
+        """Of the file as it was when it was opened last."""
 
     def report(self, progress: Progress) -> None:
         self.progress = progress
@@ -70,7 +75,7 @@ class Pool:
         self._changed = threading.Condition()
         self._urgent: deque[Task] = deque()
         self._patient: deque[Task] = deque()
-        self._patient_running = 0
+        self._first_is_busy = False
         self._closed = False
         self._processes: dict[int, Process] = {}
         self._threads = [
@@ -92,27 +97,32 @@ class Pool:
                 return
         task.future.set_exception(Unreadable("the viewer is shutting down", lasting=False))
 
-    def hurry(self, task: Task) -> None:
-        """Somebody waits for it now, and wants to see it."""
+    def hurry(self, task: Task) -> bool:
+        """Somebody waits for it now, and wants to see it. False if it is being read at low priority already."""
         with self._changed:
             if task.urgent or task.worker is not None:
-                return
+                return task.urgent
             task.urgent, task.want = True, "columns"
             if task in self._patient:
                 self._patient.remove(task)
                 self._enqueue(task)
+        return True
 
-    def abandon(self, task: Task) -> None:
-        """Nobody waits for it any more. What is being read is read to its end, unless somebody waits for the worker."""
+    def abandon(self, task: Task, instead: Parsed | None = None) -> None:
+        """Nobody waits for it any more, or for anything but what there is ``instead``. What is being read is read to its end,
+        unless somebody waits for the worker."""
         with self._changed:
             if task in self._urgent:
                 self._urgent.remove(task)
-            elif task.worker is None or not self._urgent:
+            elif instead is None and (task.worker is None or not self._urgent):
                 return
-            else:
+            elif task.worker is not None and self._urgent:
                 self._processes[task.worker].interrupt()
         with contextlib.suppress(InvalidStateError):
-            task.future.set_exception(Abandoned())
+            if instead is not None:
+                task.future.set_result(instead)
+            else:
+                task.future.set_exception(Abandoned())
 
     def progress(self, task: Task) -> Progress:
         """How far it is, or how many come before it."""
@@ -142,6 +152,7 @@ class Pool:
         outcome: Parsed | Exception | None
         try:
             fd, key = task.opener()
+            task.key = key
             try:
                 outcome = self.followers.read(task.name, fd, key, task.report)
             finally:
@@ -202,26 +213,27 @@ class Pool:
         self._keeper.shutdown(cancel_futures=True)
 
     def _take(self, number: int) -> Task | None:
-        """The next task; one worker is always left for tasks that somebody waits for."""
+        """The next task. The first worker is left for tasks that somebody waits for, and those for it unless it has one."""
         with self._changed:
             while not self._closed:
                 task = None
-                if self._urgent:
+                if self._urgent and (number == 0 or self._first_is_busy):
                     task = self._urgent.popleft()
-                elif self._patient and self._patient_running < max(1, self._bounds.workers - 1):
-                    self._patient_running += 1
+                elif self._patient and (number > 0 or self._bounds.workers == 1):
                     task = self._patient.popleft()
                 if task is not None:
                     task.worker = number
+                    if number == 0:
+                        self._first_is_busy = True
+                        self._changed.notify_all()
                     return task
                 self._changed.wait()
         return None
 
     def _serve(self, number: int) -> None:
         with contextlib.suppress(Exception):  # the first task says why
-            self._renew(number)
+            self._renew(number, number > 0)
         while (task := self._take(number)) is not None:
-            patient = not task.urgent
             outcome: Parsed | Exception
             try:
                 outcome = self._read(number, task)
@@ -229,9 +241,8 @@ class Pool:
                 outcome = self._trouble(error)
             with self._changed:
                 task.worker = None
-                if patient:
-                    self._patient_running -= 1
-                    self._changed.notify_all()
+                if number == 0:
+                    self._first_is_busy = False
             with contextlib.suppress(InvalidStateError):  # it was abandoned meanwhile
                 if isinstance(outcome, Parsed):
                     task.future.set_result(outcome)
@@ -240,15 +251,24 @@ class Pool:
         self._drop(number)
 
     def _read(self, number: int, task: Task) -> Parsed:
+        gives_way = number > 0 and not task.urgent
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
             fd, key = task.opener()
+            task.key = key
             try:
                 task.report(Progress("queued", 0, key.size))
                 identity, began = self._identity(fd, task), time.monotonic()
-                answer = self._attempt(number, task, fd, key)
+                answer = self._attempt(number, task, fd, key, gives_way)
                 after = key_of(os.fstat(fd))
+            except (FormatError, Unreadable):
+                if task.grows or key_of(os.fstat(fd)) == key:
+                    raise
+                continue
             except WorkerDied as death:
+                if death.timed_out and gives_way and not last:
+                    gives_way = False  # on a busy machine it may never have had its turn
+                    continue
                 if last or task.future.done() or death.timed_out or death.by != signal.SIGKILL or self._closed:
                     raise Unreadable(self._cause(death)) from None
                 continue
@@ -269,15 +289,15 @@ class Pool:
             with contextlib.suppress(RuntimeError):  # shutting down
                 self._keeper.submit(self._cache.keep, identity, content)
 
-    def _attempt(self, number: int, task: Task, fd: int, key: Key) -> Answer:
+    def _attempt(self, number: int, task: Task, fd: int, key: Key, gives_way: bool) -> Answer:
         process = self._processes.get(number)
-        if process is None or process.spent:
-            process = self._renew(number)
+        if process is None or process.spent or process.gives_way != gives_way:
+            process = self._renew(number, gives_way)
         return process.read(Job(task.want, task.name, key.size), fd, key, task.report)
 
-    def _renew(self, number: int) -> Process:
+    def _renew(self, number: int, gives_way: bool) -> Process:
         self._drop(number)
-        process = Process(self._bounds)
+        process = Process(self._bounds, gives_way)
         with self._changed:
             self._processes[number] = process
         return process

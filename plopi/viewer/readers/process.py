@@ -74,10 +74,11 @@ class Growth:
 
 
 class Process:
-    """A worker. Blocking, for one thread at a time."""
+    """A worker. Blocking, for one thread at a time. ``gives_way``: at low priority, from which there is no way back."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, gives_way: bool = False) -> None:
         self._bounds = bounds
+        self.gives_way = gives_way
         self.files = 0
         self.spent = False
         """True once it should not be given another file."""
@@ -87,6 +88,7 @@ class Process:
             "memory": bounds.memory,
             "output": bounds.output,
             "cpu_hard": (bounds.cpu_seconds + 2) * (bounds.files_per_worker + 1),
+            "gives_way": gives_way,
         }
         with theirs:
             self._child = subprocess.Popen(

@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
@@ -17,6 +18,8 @@ _LANDLOCK_ASK_VERSION = 1
 _READ_FILE, _READ_DIR = 4, 8
 _FILE_RIGHTS = ((1, 13), (2, 14), (3, 15), (5, 16))
 """(version of Landlock, number of rights about files that it knows): everything that opens, makes, changes or removes files."""
+_NICE = 3
+"""Half of what others get who want the same processor: slower on a busy machine, but far from a standstill."""
 _TCP, _TCP_FROM = 3, 4
 _SCOPES, _SCOPES_FROM = 3, 6
 """Binding and connecting; abstract Unix sockets and signals to others; and the versions that know them."""
@@ -30,6 +33,14 @@ class _PathBeneathAttr(ctypes.Structure):
     _pack_ = 1
     _layout_ = "ms"
     _fields_ = [("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32)]
+
+
+def give_way() -> None:
+    """To whatever else wants the processor, for good. Linux may share it among sessions first (sched(7), autogroup), of which a
+    worker is one of its own: then nice values count for nothing between them, and the session's own has to be lowered."""
+    os.nice(_NICE)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICE))
 
 
 def limit(memory: int, output: int, cpu_hard: int) -> None:

@@ -45,6 +45,8 @@ _REPORT_SECONDS = 0.05
 def main(fd: int, options: dict[str, Any]) -> None:
     """Serve until the server closes the connection."""
     _import_all()
+    if options["gives_way"]:
+        sandbox.give_way()
     sandbox.limit(options["memory"], options["output"], options["cpu_hard"])
     sandbox.renounce([*sys.path, sys.prefix, sys.base_prefix])
     gc.collect()
