@@ -21,6 +21,7 @@ TIMERS = {
     "both": (signal.ITIMER_PROF, signal.SIGPROF),
     "virtual": (signal.ITIMER_VIRTUAL, signal.SIGVTALRM),
 }
+SET_ANEW = "the application set the timer for itself"
 
 
 def kernel_tick_ns() -> int:
@@ -46,6 +47,8 @@ class Timer:
         self.which, self.signal = TIMERS[mode]
         self.handler = handler
         self._ignored = False
+        self._interval = 0.0
+        """The one that was set here, as the kernel tells it; 0: none. By another the program has set the timer for itself."""
 
     def install(self) -> str | None:
         """Put the handler in, if need be; returns why that cannot be had, or None."""
@@ -73,25 +76,32 @@ class Timer:
             reason = self.install()
             if reason is not None:
                 return reason
-            signal.setitimer(self.which, interval_ns / 1e9, interval_ns / 1e9)
+            self._set(interval_ns)
         except OSError as error:
             return f"timer refused: {error}"
         return None
 
     def rearm(self, interval_ns: int) -> str | None:
-        """Set the interval of a timer that is ours; returns why it does not run, or None."""
+        """Set the interval of a timer that is ours or off; returns why it does not run, or None."""
         try:
-            signal.setitimer(self.which, interval_ns / 1e9, interval_ns / 1e9)
+            if signal.getitimer(self.which)[1] not in (0.0, self._interval):
+                return f"sampling interrupted: {SET_ANEW}"
+            self._set(interval_ns)
         except OSError as error:
             return f"timer refused: {error}"
         return None
 
     def disarm(self) -> None:
-        """Stop the timer; never fails. The handler stays."""
+        """Stop the timer, unless the program has set it to something of its own; never fails. The handler stays."""
         try:
-            signal.setitimer(self.which, 0)
+            if signal.getitimer(self.which)[1] == self._interval:
+                self._set(0)
         except OSError:
             pass
+
+    def _set(self, interval_ns: int) -> None:
+        signal.setitimer(self.which, interval_ns / 1e9, interval_ns / 1e9)
+        self._interval = signal.getitimer(self.which)[1]
 
     def give_back(self) -> None:
         """After ``disarm``: a signal that was ignored before is ignored again, if the handler is still ours."""
@@ -103,6 +113,7 @@ class Timer:
         """Who took timer or signal away since ``arm``, in words; None while both are ours."""
         if signal.getsignal(self.signal) is not self.handler:
             return f"the application replaced the handler of {self.signal.name}"
-        if signal.getitimer(self.which)[1] == 0:
-            return "the application switched the timer off"
+        interval = signal.getitimer(self.which)[1]
+        if interval != self._interval:
+            return SET_ANEW if interval else "the application switched the timer off"
         return None

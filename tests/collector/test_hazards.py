@@ -427,7 +427,18 @@ def test_a_timer_that_cannot_be_had_means_thread_mode_with_the_reason(run, distu
     assert ran.answer["same"] or word == "refused"
 
 
-@pytest.mark.parametrize("theft", ["signal.signal(signal.SIGPROF, theirs)", "signal.setitimer(signal.ITIMER_PROF, 0)"])
+OWN_TIMER = "signal.setitimer(signal.ITIMER_PROF, 50, 50)"
+
+
+@pytest.mark.parametrize(
+    "theft",
+    [
+        TAKE := "signal.signal(signal.SIGPROF, theirs)",
+        "signal.setitimer(signal.ITIMER_PROF, 0)",
+        OWN_TIMER,
+        f"{TAKE}; {OWN_TIMER}",
+    ],
+)
 @pytest.mark.one_python
 def test_a_program_that_takes_signal_or_timer_keeps_it_and_sampling_goes_on(run, theft):
     ran = run(f"""
@@ -436,11 +447,24 @@ def test_a_program_that_takes_signal_or_timer_keeps_it_and_sampling_goes_on(run,
         c = Collector(0.01, "cpu", "python"); c.start(None)
         spin(0.1); {theft}
         spin(1.1); late(); c.stop()
-        answer(notes=c.about.notes, found=containing(c.snapshot(), "late")["late"], theirs=signal.getsignal(signal.SIGPROF) is theirs)
+        kept = signal.getsignal(signal.SIGPROF) is theirs, signal.getitimer(signal.ITIMER_PROF)[1]
+        answer(notes=c.about.notes, found=containing(c.snapshot(), "late")["late"], kept=kept)
     """)
     assert any("sampling interrupted" in note for note in ran.answer["notes"])
     assert ran.answer["found"] == approx(0.6, rel=0.35)
-    assert ran.answer["theirs"] == ("signal.signal" in theft)
+    assert ran.answer["kept"] == ["signal.signal" in theft, 50 if OWN_TIMER in theft else 0]
+
+
+@pytest.mark.parametrize("deed", ["c.stop()", "os.waitpid(os.fork() or os._exit(0), 0)", "c._engine.resume()"])
+@pytest.mark.one_python
+def test_a_timer_that_the_program_has_just_set_is_left_to_it(run, deed):
+    """Before plopi has looked again: at a stop, around a fork, where the interval is stretched."""
+    ran = run(f"""
+        c = Collector(0.01, "cpu", "python"); c.start(None)
+        {OWN_TIMER}; {deed}
+        answer(interval=signal.getitimer(signal.ITIMER_PROF)[1])
+    """)
+    assert ran.answer == {"interval": 50}
 
 
 @pytest.mark.one_python

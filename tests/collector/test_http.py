@@ -138,6 +138,17 @@ def test_stops_by_itself(client: Client, tmp_path: Path) -> None:
     assert [path.name.endswith(".pb.gz") for path in tmp_path.iterdir()] == [True]
 
 
+@pytest.mark.parametrize("kind", ["tornado", "asgi"])
+def test_a_profile_ends_when_its_client_goes_away(kind: str, tmp_path: Path) -> None:
+    """WSGI has no way to tell."""
+    with SERVERS[kind](token=TOKEN, datadir=tmp_path) as port:
+        asking = http.client.HTTPConnection("127.0.0.1", port)
+        asking.request("GET", f"{P}/profile?seconds=300", headers=BEARER)
+        Client(port).wait_until(running=True)
+        asking.close()
+        Client(port).wait_until(running=False)
+
+
 def test_seconds_are_capped(tmp_path: Path) -> None:
     with SERVERS["wsgi"](token=TOKEN, datadir=tmp_path, max_seconds=0.3) as port:
         started = time.monotonic()

@@ -29,6 +29,7 @@ MODULES = ("threading", "asyncio", "signal", "gc", "generators", "subprocess", "
 EXPLAINED: dict[str, str] = {
     r"test_signal\.ItimerTest\.test_itimer_real": "a thread that just began to wait is signalled: signal.pause() ends",
     r"test_gc\.GCTests\.test_get_count": "the engine's helper makes objects, and gc.get_count() tells",
+    r"test_traceback\.\w+\.test_recursive_traceback": "the Python engine lets calls go 20 deeper, and 1,000 are printed",
 }
 """Patterns of tests whose outcome may differ while plopi samples, and why."""
 RUNNER = ROOT / "tests/native/foreign_runner.py"

@@ -9,6 +9,7 @@ import platform
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,28 +18,29 @@ from tests.proof import ROOT
 from tests.proof.outcome import Outcome
 
 LOG = ROOT / "docs/reliability.md"
-Round = Callable[[int, Path], Outcome]
+Round = Callable[[int, Path, float], Outcome]
+"""From a seed, in a folder of its own, with so many seconds left for its area."""
 
 
-def fuzz(seed: int, folder: Path) -> Outcome:
+def fuzz(seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import fuzz
 
     return fuzz.run(seed, 60_000, 20_000, folder)
 
 
-def guided(seed: int, folder: Path) -> Outcome:
+def guided(seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import guided
 
     return guided.run(seed, 60, folder)
 
 
-def differential(seed: int, folder: Path) -> Outcome:
+def differential(seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import differential
 
     return differential.run(seed, 2000, folder)
 
 
-def disks(seed: int, folder: Path) -> Outcome:
+def disks(seed: int, folder: Path, _left: float) -> Outcome:
     """Random kills in most rounds; every call and every error, of programs that run for longer than a second, in one of ten."""
     from tests.proof import disks
 
@@ -49,58 +51,69 @@ def disks(seed: int, folder: Path) -> Outcome:
     return outcome
 
 
-def endings(seed: int, _folder: Path) -> Outcome:
+def endings(seed: int, _folder: Path, _left: float) -> Outcome:
     """A shuffled six hundred of all cases."""
     from tests.proof import lifecycle
 
     return lifecycle.run_some(seed, 600)
 
 
-def toggling(_seed: int, folder: Path) -> Outcome:
+def toggling(_seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import toggling
 
     sizes = dict.fromkeys(toggling.IN_PROCESS, 100_000) | dict.fromkeys(toggling.SERVERS, 1000)
     return toggling.run_each(sizes | dict.fromkeys(toggling.AROUND, 2000), folder)
 
 
-def signals(seed: int, _folder: Path) -> Outcome:
+def signals(seed: int, _folder: Path, _left: float) -> Outcome:
     """The loop is blocked for up to five seconds at a time in every fourth round."""
     from tests.proof import signals
 
     return signals.run(seed, 50, longest=5.0) if seed % 4 == 0 else signals.run(seed, 1000)
 
 
-def foreign(_seed: int, folder: Path) -> Outcome:
-    """What takes an hour: CPython's suites that have to do with signals, threads, time and memory, and whole suites of others,
-    under every Python of this machine."""
-    from tests.proof import programs
+def foreign(seed: int, folder: Path, _left: float) -> Outcome:
+    """All of it under one Python in each round, by turns: its own tests of what a profiler may touch, and whole suites of others
+    (not in Debian's ``chroot``)."""
+    from tests.proof import lifecycle, programs, suites
 
-    names = "generators gc signal threading subprocess asyncio socket sys multiprocessing_fork"
-    return programs.everywhere(tuple(programs.SUITES), tuple(f"test_{name}" for name in names.split()), folder)
+    with lifecycle.subjects() as found:
+        subject = found[seed % len(found)]
+        outcome = suites.own_tests(subject, suites.MODULES)
+        if subject.target.root == lifecycle.HERE:
+            outcome += programs.run(Path(subject.target.command[0]), tuple(programs.SUITES), folder / "env", subject.engines)
+    return outcome
 
 
-def sanitized(_seed: int, _folder: Path) -> Outcome:
+def sanitized(_seed: int, _folder: Path, _left: float) -> Outcome:
     from tests.proof import sanitized
 
     return sanitized.run(10, 9)
 
 
-def siege(_seed: int, folder: Path) -> Outcome:
+def siege(_seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import siege
 
     return siege.run(30, folder)
 
 
-def chaos(seed: int, folder: Path) -> Outcome:
+def chaos(seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import chaos
 
     return chaos.run(seed, 120, 8, folder)
 
 
-def load(_seed: int, _folder: Path) -> Outcome:
+def load(_seed: int, _folder: Path, _left: float) -> Outcome:
     from tests.proof import load
 
     return load.judged(load.Load())
+
+
+def follow(_seed: int, folder: Path, left: float) -> Outcome:
+    """One round for as long as the area may: a page that is opened anew has nothing that could have grown."""
+    from tests.proof import follow
+
+    return follow.run(max(left / 60, 3), folder)
 
 
 AREAS: dict[str, Round] = {
@@ -116,6 +129,7 @@ AREAS: dict[str, Round] = {
     "siege": siege,
     "chaos": chaos,
     "load": load,
+    "follow": follow,
 }
 
 
@@ -124,11 +138,15 @@ def campaign(name: str, seconds: float, first: int) -> tuple[Outcome, int]:
     outcome, rounds, end = Outcome(), 0, time.monotonic() + seconds
     while not rounds or time.monotonic() < end:
         with tempfile.TemporaryDirectory(prefix="plopi-proof-") as folder:
-            outcome += AREAS[name](first + rounds, Path(folder))
-        rounds += 1
+            try:
+                came = AREAS[name](first + rounds, Path(folder), end - time.monotonic())
+            except Exception as error:  # what the other rounds showed must not be lost with this one
+                traceback.print_exc()
+                came = Outcome(findings=(f"seed {first + rounds} broke off: {type(error).__name__}: {error}",))
+        outcome, rounds = outcome + came, rounds + 1
         print(f"{name}: {rounds} rounds, {outcome.counts.total():,} cases, {len(outcome.findings)} findings", flush=True)
-    for finding in (*outcome.figures, *outcome.findings):
-        print(f"    {finding}", flush=True)
+        for finding in (*came.figures, *came.findings):
+            print(f"    {finding}", flush=True)
     return outcome, rounds
 
 
@@ -144,7 +162,7 @@ def line_of(name: str, outcome: Outcome, rounds: int, seconds: float, first: int
     findings = "<br>".join(finding.replace("|", "\\|")[:200] for finding in outcome.findings[:5]) or "none"
     date = time.strftime("%Y-%m-%d")
     span = f"{seconds / 60:.0f} min, seeds {first} to {first + rounds - 1}"
-    figures = "".join(f"; {figure}" for figure in outcome.figures[-3:])
+    figures = "".join(f"; {figure}" for figure in outcome.figures[-4:])
     return f"| {date} | {name} | {span} | {machine} | {counts}{figures} | {findings} |\n"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from plopi import formats
-from tests.proof import ROOT, suites
+from tests.proof import ROOT
 from tests.proof.outcome import Outcome
 
 ENGINES = ("native", "python")
@@ -59,19 +59,7 @@ SUITES = {
 }  # fmt: skip
 
 
-def everywhere(names: tuple[str, ...], cpython: tuple[str, ...], folder: Path) -> Outcome:
-    """Under every Python of this machine that the native engine is made for, with modules of its own suite besides."""
-    sys.path.insert(0, str(ROOT / "tests/native"))
-    from targets import targets
-
-    outcome = Outcome()
-    for target in targets():
-        if target.root == Path("/"):
-            outcome += run(Path(target.command[0]), names, folder / target.version, cpython)
-    return outcome
-
-
-def run(python: Path, names: tuple[str, ...], folder: Path, cpython: tuple[str, ...] = ()) -> Outcome:
+def run(python: Path, names: tuple[str, ...], folder: Path, engines: tuple[str, ...] = ENGINES) -> Outcome:
     """The suites called ``names`` under one Python, whose environment is made in ``folder``."""
     folder = folder.resolve()
     own = folder / "bin/python"
@@ -88,11 +76,9 @@ def run(python: Path, names: tuple[str, ...], folder: Path, cpython: tuple[str, 
         if tuple(map(int, version[:2])) >= suite.since:
             where = _fetch(own, suite, folder / f"suite-{name}")
             if isinstance(where, Path):
-                outcome += compare(f"{name} on {'.'.join(version)}", own, suite.command, where)
+                outcome += compare(f"{name} on {'.'.join(version)}", own, suite.command, where, engines)
             else:
                 print(f"{name} is left out: {where}", file=sys.stderr)
-    for engine in ENGINES if cpython else ():
-        outcome += suites.compared(engine, cpython, "--plopi", str(folder), python=own)
     return outcome
 
 

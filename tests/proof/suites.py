@@ -5,17 +5,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.native.targets import Target
 from tests.proof import ROOT, here
-from tests.proof.outcome import Outcome
+from tests.proof.lifecycle import Subject
+from tests.proof.outcome import Outcome, together
 from tests.proof.signals import native_is_there
 
 CPYTHON = ("test_generators", "test_gc")
+TOUCHED = """
+    generators gc signal threading subprocess asyncio socket sys multiprocessing_fork coroutines asyncgen contextlib frame
+    sys_settrace sys_setprofile traceback faulthandler weakref thread fork1 queue select selectors monitoring concurrent_futures
+"""
+MODULES = tuple(f"test_{name}" for name in TOUCHED.split())
+"""What has to do with signals, threads, time, frames and memory."""
 TORNADO = ("tornado.test.gen_test", "tornado.test.locks_test")
 
 
@@ -30,10 +39,29 @@ def run(cpython: tuple[str, ...], packages: tuple[str, ...], engines: tuple[str,
     return outcome
 
 
-def compared(engine: str, names: tuple[str, ...], *options: str, python: Path | None = None) -> Outcome:
-    """``python``: one in whose environment plopi is installed; the default is this one, with this checkout."""
-    command = [str(python or sys.executable), str(ROOT / "tests/native/foreign.py"), "--engine", engine, *options, *names]
-    done = subprocess.run(command, capture_output=True, text=True, **({} if python else here()))
+def own_tests(subject: Subject, modules: tuple[str, ...]) -> Outcome:
+    """Modules of a CPython's own suite, by each engine that there is for it."""
+    bring_tests(subject.target)
+    folder = subject.seen(subject.plopi)
+    command = (*subject.target.command, f"{folder}/tests/native/foreign.py", "--plopi", folder)
+    return together(compared(engine, (module,), command=command) for engine in subject.engines for module in modules)
+
+
+def bring_tests(target: Target) -> None:
+    """Debian has a Python's own tests in a package of its own."""
+    *enter, python = target.command
+    if enter:
+        package = f"lib{Path(python).name}-testsuite"
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        options = ("-q", "-y", "--no-install-recommends")
+        subprocess.run([*enter, "apt-get", "install", *options, package], stdout=sys.stderr, env=environment, check=True)
+
+
+def compared(engine: str, names: tuple[str, ...], *options: str, command: tuple[str, ...] = ()) -> Outcome:
+    """``command``: foreign.py under another Python than this one, with what plopi it has."""
+    whole = [*(command or (sys.executable, str(ROOT / "tests/native/foreign.py"))), "--engine", engine, *options, *names]
+    done = subprocess.run(whole, capture_output=True, text=True, **({} if command else here()))
+    print(done.stdout, end="", file=sys.stderr, flush=True)
     counts: Counter[str] = Counter()
     for module, tests, ticks in re.findall(r"^(\S+): (\d+) tests, (\d+|no) ticks", done.stdout, re.MULTILINE):
         counts[f"{engine}: {module}"] += int(tests)
@@ -43,4 +71,5 @@ def compared(engine: str, names: tuple[str, ...], *options: str, python: Path | 
     strange = [line.strip() for line in done.stdout.splitlines() if "NOT EXPLAINED" in line]
     if done.returncode and not strange:
         strange = [f"ended with {done.returncode}: {done.stderr[-1000:]}"]
-    return Outcome(+counts, tuple(f"{engine}: {line}" for line in strange))
+    version = "".join(re.findall(r"^CPython (\S+):", done.stdout, re.MULTILINE))
+    return Outcome(+counts, tuple(f"{engine}, {version}: {line}" for line in strange))
