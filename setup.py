@@ -20,6 +20,7 @@ VIEWER = ["tornado>=6.5.2", "psutil>=5.9", "numpy>=1.26", "protobuf>=4.25", 'goo
 TEST = [
     "setuptools>=70.1",
     "pytest==9.2.0",
+    "pytest-rerunfailures==16.7",
     "hypothesis==6.170.17",
     "playwright==1.65.2",
     "ruff==0.17.6",

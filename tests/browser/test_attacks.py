@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHROMIUM, FLAGS, Opener, Viewer, put
+from conftest import CHROMIUM, FLAGS, Opener, Viewer, put, settled
 
 from plopi import formats
 from plopi.model import CPU, SAMPLES, About, ProfileBuilder
@@ -86,7 +86,7 @@ def test_200_hostile_names_are_text_in_every_view(viewer: Viewer, opened: Opener
     for view in VIEWS:
         page.goto(f"{viewer.url}p/{profile}/{view}")
         page.locator("#view > *").first.wait_for()
-        page.wait_for_load_state("networkidle")
+        settled(page)
         page.keyboard.press("?")
         page.keyboard.press("Escape")
         page.locator("dialog[open]").wait_for(state="detached")
@@ -104,7 +104,8 @@ def test_a_saved_page_of_hostile_names_is_as_harmless(viewer: Viewer, opened: Op
     saved = tmp_path / "saved.html"
     saved.write_bytes(page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, '<img')}/share?view=graph").body())
     page.goto(saved.as_uri())
-    page.wait_for_selector("#graph .node")
+    settled(page)
+    assert page.locator("#graph .node").count()
     assert_unharmed(page)
 
 

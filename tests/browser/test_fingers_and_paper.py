@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer, drawn
+from conftest import Opener, Viewer, drawn, settled
 
 from plopi.formats import write
 from plopi.model import CPU, NATIVE, SAMPLES, ProfileBuilder
@@ -52,15 +52,18 @@ def test_a_finger_that_rests_opens_the_menu(viewer: Viewer, opened: Opener) -> N
 
 @pytest.mark.parametrize("moves", [[], [(60.0, 0.0), (90.0, 0.0)]])
 def test_a_finger_that_goes_or_moves_does_not(viewer: Viewer, opened: Opener, moves: list[tuple[float, float]]) -> None:
+    """Its time is the page's own, which stands still between a finger's events however slow the machine is."""
     page = graph(viewer, opened)
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
     x, y = middle(page, NODE)
     touch(page, "touchStart", x, y)
-    page.wait_for_timeout(100)
+    page.clock.run_for(400)
     for by, down in moves:
         touch(page, "touchMove", x + by, y + down)
     if not moves:
         touch(page, "touchEnd")
-    page.wait_for_timeout(1000)
+    page.clock.run_for(2000)
     assert not page.is_visible(".menu")
     if moves:
         touch(page, "touchEnd")
@@ -81,7 +84,7 @@ def test_paper_has_the_picture_and_no_buttons(viewer: Viewer, opened: Opener, vi
     page.wait_for_selector("#graph[data-ready], #flame[data-ready], .function-view[data-ready], .table-scroller .row[data-id]")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 720, "height": 1018})
-    page.wait_for_timeout(500)
+    settled(page)
     for gone in ("#tabs", "#tools", "#strips", "#controls .find"):
         assert not page.is_visible(gone), gone
     assert page.is_visible("h1") and page.is_visible("#facts")
@@ -113,6 +116,7 @@ def test_the_native_part_is_a_sector_and_a_figure(viewer: Viewer, opened: Opener
     node.click()
     page.goto(page.url.replace("/graph", "/function"))
     page.wait_for_selector(".function-view[data-ready]")
+    settled(page)
     figures = page.locator(".numbers-part .figure").all_inner_texts()
     assert any(re.fullmatch(r"15%\s+native code 150 ms", figure) for figure in figures), figures
     path.unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, put
+from conftest import Growing, Opener, Viewer, put, settled
 
 RECORD = """
 window.drawn = {boxes: [], texts: []};
@@ -38,11 +38,7 @@ def flame(viewer: Viewer, opened: Opener, name: str = SERVER, query: str = "", *
 
 def ready(page: Any, times: int = 1) -> None:
     page.wait_for_function("n => Number(document.getElementById('flame')?.dataset.ready ?? 0) >= n", arg=times)
-    settle(page)
-
-
-def settle(page: Any) -> None:
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    settled(page)
 
 
 def contrast(*colours: str) -> float:
@@ -154,8 +150,7 @@ def test_a_search_says_how_much_matches_and_fades_the_rest(viewer: Viewer, opene
     before = set(page.evaluate("drawn.boxes.map(box => box.fill)"))
     page.keyboard.press("/")
     page.keyboard.type("make_ring")
-    page.wait_for_function("() => document.querySelector('.matched').textContent.includes('matched')")
-    settle(page)
+    settled(page)
     payload = answer(page, viewer, q="make_ring")
     assert 0 < payload["matched"] < payload["total"]
     assert page.inner_text(".matched") == f"{100 * payload['matched'] / payload['total']:.0f}% matched"
@@ -170,20 +165,20 @@ def test_widening_asks_for_finer_parts_and_is_in_the_address(viewer: Viewer, ope
     page.keyboard.down("Control")
     page.mouse.wheel(0, -900)
     page.keyboard.up("Control")
-    page.wait_for_function("() => document.getElementById('flame').dataset.fine")
-    settle(page)
+    settled(page)
+    assert page.get_attribute("#flame", "data-fine")
     assert "span=" in page.url
     drawn = page.evaluate("drawn.boxes.length")
     page.reload()
-    page.wait_for_function("() => document.getElementById('flame')?.dataset.fine")
-    settle(page)
+    settled(page)
+    assert page.get_attribute("#flame", "data-fine")
     assert page.evaluate("drawn.boxes.length") == drawn
 
 
 def test_a_dump_has_no_flame_graph_and_the_page_says_why_and_what_there_is(viewer: Viewer, opened: Opener) -> None:
     page = opened()
     page.goto(f"{viewer.url}p/{viewer.id_of(page, 'pydoc.pstats')}/flame")
-    page.wait_for_selector("#message:not([hidden]) h2")
+    settled(page)
     assert "no stack can be told" in page.inner_text("#message p")
     assert not page.is_visible("#controls .view-controls > *") and page.is_visible("#controls .filters > button")
     page.locator("#message .instead a").first.click()
@@ -200,6 +195,7 @@ def test_a_growing_recording_is_followed_without_losing_the_place(viewer: Viewer
     assert page.inner_text("#flame-node").startswith("work: 60%")
     growing.add(("main;another", 1000))
     page.wait_for_function("() => document.getElementById('flame-node').textContent.startsWith('work: 30%')")
+    settled(page)
     assert len(answer(page, viewer, growing.name)["nodes"]["function"]) == len(inner) + 1
 
 

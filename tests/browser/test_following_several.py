@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, drawn, put, recording
+from conftest import Growing, Opener, Viewer, drawn, eventually, put, recording
 
 COUNT = """
 window.asked = [];
@@ -40,6 +40,13 @@ def opened_at(viewer: Viewer, opened: Opener, path: str) -> Any:
     return page
 
 
+def asks_nothing(page: Any) -> bool:
+    """For a second: whatever was still under way has come."""
+    page.evaluate("window.asked.length = 0")
+    page.wait_for_timeout(1000)
+    return bool(page.evaluate("window.asked.length === 0"))
+
+
 def total(page: Any) -> str:
     found = re.search(r"total ([\d.]+ m?s)", page.inner_text("#facts").replace("\n", " "))
     assert found is not None
@@ -60,8 +67,7 @@ def test_a_merge_is_followed_in_place(viewer: Viewer, opened: Opener, pair: tupl
     assert total(page) == "3.00 s"
     assert page.evaluate(place) == before
     assert page.evaluate(f"window.kept.isConnected && window.kept === {WORK}")
-    page.wait_for_timeout(1000)
-    page.evaluate("window.asked.length = 0")
+    eventually(lambda: asks_nothing(page), "an end of the questions")
     put(viewer.datadir / "stranger.folded", b"main 1\n")
     page.wait_for_timeout(1500)
     assert page.evaluate("asked") == []

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, eventually, recording
+from conftest import Growing, Opener, Viewer, eventually, recording, settled
 
 SERVER, DUMP = "busy-server.pb.gz", "pydoc.pstats"
 MINUS = "\N{MINUS SIGN}"
@@ -35,6 +35,7 @@ def function(viewer: Viewer, opened: Opener, name: str, label: str, **options: A
 
 def ready(page: Any, times: int = 1) -> None:
     page.wait_for_function("n => Number(document.querySelector('.function-view')?.dataset.ready ?? 0) >= n", arg=times)
+    settled(page)
 
 
 def turns(outline: str) -> float:
@@ -98,6 +99,7 @@ def test_clicks_and_keys_walk_from_function_to_function(viewer: Viewer, opened: 
     assert page.inner_text(".numbers-part h2") == answer["split"]["callers"]["slices"][0]["name"]
     page.keyboard.press("o")
     page.wait_for_selector("#flame[data-ready]")
+    settled(page)
     assert f"root={answer['split']['callers']['slices'][0]['id']}" in page.url
 
 

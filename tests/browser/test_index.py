@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from conftest import Growing, Opener, Viewer, put, start_viewer
+from conftest import Growing, Opener, Viewer, put, settled, start_viewer
 
 
 def names(page: object) -> list[str]:
@@ -16,6 +16,7 @@ def names(page: object) -> list[str]:
 def test_the_list_shows_what_is_there(viewer: Viewer, opened: Opener) -> None:
     page = opened(viewer.url)
     page.wait_for_selector("tr.broken .reason")
+    settled(page)
     assert {"pydoc.pstats", "broken.pstats", "busy-server"} <= {name.removesuffix(".pb.gz") for name in names(page)}
     assert page.locator("tr.broken a").count() == 0
     assert "convert" in page.inner_text("tr.broken .reason")
@@ -27,10 +28,9 @@ def test_it_changes_by_itself(viewer: Viewer, opened: Opener, growing: Growing) 
     page = opened(viewer.url)
     page.wait_for_selector("table.profiles tbody tr")
     growing.add(("main;work", 100))
-    page.wait_for_selector("tr.growing")
     row = page.locator("tr.growing")
-    assert "python server.py" in row.inner_text()
     row.locator("td.samples", has_text="10").wait_for()
+    assert "python server.py" in row.inner_text()
     assert row.locator(".life").inner_text()
     for column, value in {"host": socket.gethostname(), "pid": str(os.getpid()), "mode": "cpu", "engine": "python"}.items():
         assert row.locator(f"td.{column}").inner_text().startswith(value)
@@ -57,16 +57,18 @@ def test_search_and_sort_are_in_the_address(viewer: Viewer, opened: Opener) -> N
     page.wait_for_selector("tr.broken")
     page.keyboard.press("/")
     page.keyboard.type("pydoc")
-    page.wait_for_function("() => document.querySelectorAll('table.profiles tbody tr').length === 1")
-    assert "q=pydoc" in page.url
+    settled(page)
+    assert "q=pydoc" in page.url and page.locator("table.profiles tbody tr").count() == 1
     page.keyboard.press("Escape")
-    page.wait_for_function("() => document.querySelectorAll('table.profiles tbody tr').length > 1")
+    settled(page)
+    assert page.locator("table.profiles tbody tr").count() > 1
     page.locator("th.c-name button").focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector("th.c-name[aria-sort=ascending]")
+    settled(page)
+    assert page.get_attribute("th.c-name", "aria-sort") == "ascending"
     assert names(page) == sorted(names(page), key=str.casefold)
     again = opened(page.url)
-    again.wait_for_selector("th.c-name[aria-sort=ascending]")
+    settled(again)
     assert names(again) == names(page)
 
 
@@ -87,6 +89,7 @@ def test_no_profiles_yet(opened: Opener, tmp_path: Path) -> None:
 def test_small_screens(viewer: Viewer, opened: Opener) -> None:
     page = opened(viewer.url, size={"width": 400, "height": 800})
     page.wait_for_selector("tr.broken .reason")
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     for row in page.locator("table.profiles tbody tr").all():
         assert row.bounding_box()["width"] <= 400

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Opener, Viewer, put
+from conftest import Opener, Viewer, put, settled
 
 from plopi.formats import write
 from plopi.model import CPU, ProfileBuilder
@@ -25,12 +25,14 @@ def test_which_thread_stands_for_which(viewer: Viewer, opened: Opener) -> None:
     page = opened()
     then, now = (viewer.id_of(page, f"pool-{name}.pb.gz") for name in ("then", "now"))
     page.goto(f"{viewer.url}p/{now}/table?base={then}&scale=absolute&thread=1")
-    page.wait_for_selector(".table-scroller .row[data-id]")
+    settled(page)
     assert page.inner_text(".namesake") == "thread 2 of 3 of this name with 2 of 2"
     assert page.locator("select[aria-label=Thread] option").all_text_contents()[1:] == ["worker (1)", "worker (2)", "worker (3)"]
     page.select_option("select[aria-label=Thread]", "")
-    page.wait_for_selector(".namesake", state="detached")
+    settled(page)
+    assert page.locator(".namesake").count() == 0
     page.select_option("select[aria-label=Thread]", "2")
-    page.wait_for_function("() => document.getElementById('message').textContent.includes('only 2 threads')")
+    settled(page)
+    assert "only 2 threads" in page.inner_text("#message")
     for name in ("then", "now"):
         (viewer.datadir / f"pool-{name}.pb.gz").unlink()

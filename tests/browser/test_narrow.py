@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer, drawn
+from conftest import Opener, Viewer, drawn, settled
 
 PHONE = {"width": 400, "height": 800}
 PICTURES = {"graph": "#pane", "flame": ".flame-view .scroller", "table": ".table-scroller"}
@@ -15,7 +15,7 @@ PICTURES = {"graph": "#pane", "flame": ".flame-view .scroller", "table": ".table
 def test_the_picture_has_most_of_a_narrow_window(viewer: Viewer, opened: Opener, view: str) -> None:
     page = opened(viewer.graph(opened(), "busy-server").replace("/graph", f"/{view}"), size=PHONE)
     page.wait_for_selector(".timeline[data-ready]:not([hidden])")
-    page.wait_for_selector("#graph[data-ready], #flame[data-ready], .table-scroller .body .row")
+    settled(page)
     box = page.locator(PICTURES[view]).bounding_box()
     seen = min(PHONE["height"], box["y"] + box["height"]) - box["y"]
     assert seen >= 0.65 * PHONE["height"], box
@@ -44,7 +44,7 @@ def test_the_help_sheet_opens_at_its_beginning(viewer: Viewer, opened: Opener) -
     assert page.evaluate("document.querySelector('dialog[open]').scrollTop") == 0
     assert sheet.locator("h2").is_visible()
     page.keyboard.press("Escape")
-    assert sheet.count() == 0
+    sheet.wait_for(state="detached")
 
 
 def test_an_address_that_is_none_has_the_look_of_the_rest(viewer: Viewer, opened: Opener) -> None:
@@ -65,5 +65,5 @@ def test_the_choices_of_the_graph_take_one_row_of_a_usual_window(viewer: Viewer,
 
 def test_a_search_says_in_a_narrow_window_how_much_it_found(viewer: Viewer, opened: Opener) -> None:
     page = opened(viewer.graph(opened(), "busy-server").replace("/graph", "/flame?q=json"), size=PHONE)
-    page.wait_for_selector("#flame[data-ready]")
+    settled(page)
     assert page.locator("#controls .matched").is_visible() and "matched" in page.inner_text("#controls .matched")

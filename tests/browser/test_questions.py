@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer, drawn, put
+from conftest import Opener, Viewer, drawn, put, settled
 from gallery import service, written
 
 MOST = 3
@@ -34,6 +34,7 @@ class Hand:
 
     def reads(self, selector: str, words: str) -> None:
         """The answer stands on the page, in the window."""
+        settled(self.page)
         found = self.page.locator(selector, has_text=words).first
         found.wait_for()
         box = found.bounding_box()
@@ -129,9 +130,10 @@ def test_only_profiles_of_the_same_kind_are_offered(viewer: Viewer, opened: Open
 def test_arrows_of_the_selected_function_say_their_shares(hand: Hand) -> None:
     assert not hand.page.locator("#graph .tag", has_text="%").count()
     hand.click("#functions tbody tr:has-text('make_ring')")
-    hand.page.wait_for_selector("#details h2")
+    settled(hand.page)
     tags = hand.page.locator("#graph .tag", has_text="%").all_text_contents()
     listed = hand.page.locator("#details .rows .n").all_inner_texts()
     assert tags and {tag.split(" · ")[0] for tag in tags} <= set(listed)
     hand.press("Escape")
+    settled(hand.page)
     assert not hand.page.locator("#graph .tag", has_text="%").count()

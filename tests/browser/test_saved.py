@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Opener, Viewer, drawn
+from conftest import Opener, Viewer, drawn, settled
 
 
 @pytest.mark.parametrize("redact", ["0", "1"])
@@ -21,4 +21,5 @@ def test_a_saved_graph_is_drawn_without_a_server(viewer: Viewer, opened: Opener,
     mine = next(node["label"] for node in graph["nodes"] if node["kind"] == "python")
     assert (mine in page.inner_text("body")) == (redact == "0")
     page.locator("#functions tbody tr").first.click()
-    page.wait_for_selector("#details h2")
+    settled(page)
+    assert page.locator("#details h2").count() == 1

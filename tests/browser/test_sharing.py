@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROFILES, Opener, Viewer, drawn, put
+from conftest import PROFILES, Opener, Viewer, drawn, put, settled
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,7 @@ def test_several_picked_profiles_are_seen_as_one(viewer: Viewer, opened: Opener)
     pick(page, "example-program.folded", "example-program.plop")
     page.click(".picks a.merge")
     page.wait_for_selector("#graph .node")
+    settled(page)
     assert "+" in page.url.split("/p/")[1]
     page.go_back()
     page.wait_for_selector("table.profiles")
@@ -56,10 +57,12 @@ def test_picked_profiles_are_tagged_and_the_list_shows_one_tag(viewer: Viewer, o
     page.click(".picks form button")
     page.locator("td.name .tag", has_text="example").nth(1).wait_for()
     page.locator("td.name .tag", has_text="example").first.click()
-    page.wait_for_function("() => document.querySelectorAll('table.profiles tbody tr').length === 2")
+    settled(page)
+    assert page.locator("table.profiles tbody tr").count() == 2
     assert page.url.endswith("?tag=example")
     page.click(".find .tag button")
-    page.wait_for_function("() => document.querySelectorAll('table.profiles tbody tr').length > 2")
+    settled(page)
+    assert page.locator("table.profiles tbody tr").count() > 2
     kept = json.loads((viewer.datadir / "example-program.folded.notes.json").read_text())
     assert kept["tags"] == ["example"]
 

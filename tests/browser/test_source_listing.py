@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Opener, Viewer, eventually, put, recording, start_viewer
+from conftest import DEADLINE, Opener, Viewer, eventually, put, recording, settled, start_viewer
 
 from plopi.formats import write
 from plopi.model import CPU, SAMPLES, About, ProfileBuilder
@@ -71,6 +71,7 @@ class Sourced:
         rows = eventually(lambda: page.request.get(table).json().get("rows"), "an answer")
         page.goto(f"{address}/function?select={rows[0]['id']}{query}")
         page.wait_for_selector(".listing td.code")
+        settled(page)
         return page
 
 
@@ -174,6 +175,7 @@ def test_a_growing_recording_keeps_the_place_and_the_focus(sourced: Sourced, ope
     sourced.add(growing.rows, 600)
     growing.recording.flush(growing.rows)
     page.wait_for_function(f"() => document.querySelector('.listing tr[data-line=\"{HOT}\"] td.self').textContent === '77%'")
+    settled(page)
     assert page.evaluate(
         "(list => [list.scrollLeft, list.scrollTop, document.activeElement === list])(document.querySelector('.listing'))"
     ) == [100, 300, True]

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from conftest import Growing, Opener, Viewer, drawn, recording
+from conftest import Growing, Opener, Viewer, drawn, recording, settled
 
 STACKS = (
     ("main;serve;parse;decode", 300),
@@ -50,6 +50,12 @@ def choose(page: Any, words: str) -> None:
     page.locator(".menu button", has_text=words).click()
 
 
+def shows(page: Any, functions: int) -> None:
+    """Waits until the picture stands; it has so many functions."""
+    settled(page)
+    assert page.locator("#graph .node").count() == functions
+
+
 @pytest.fixture
 def server(viewer: Viewer, opened: Opener, growing: Growing) -> Any:
     growing.add(*STACKS)
@@ -65,7 +71,7 @@ def test_filters_are_chips(server: Any) -> None:
     page.keyboard.press("f")
     page.keyboard.type("parse|escape")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 6")
+    shows(page, 6)
     assert chips(page) == ["focus parse|escape"]
     assert "focus=parse%7Cescape" in page.url
     assert page.inner_text("#chips .kept") == "81% of all is left"
@@ -73,12 +79,12 @@ def test_filters_are_chips(server: Any) -> None:
     assert page.input_value(".filter-form input") == "parse|escape"
     page.fill(".filter-form input", "escape")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('#chips .kept')?.textContent.startsWith('31%')")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 4")
+    shows(page, 4)
+    assert page.inner_text("#chips .kept").startswith("31%")
     assert chips(page) == ["focus escape"]
     assert "parse" not in names(page)
     page.click("#chips .remove")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 7")
+    shows(page, 7)
     assert chips(page) == [] and "focus" not in page.url
 
 
@@ -87,11 +93,11 @@ def test_filters_that_leave_nothing_say_so(server: Any) -> None:
     page.keyboard.press("f")
     page.keyboard.type("nowhere")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#message:not([hidden]) h2")
+    settled(page)
     assert page.inner_text("#message h2") == "Nothing is left"
     page.click("#message button")
-    page.wait_for_selector("#message", state="hidden")
-    assert len(names(page)) == 7
+    shows(page, 7)
+    assert page.is_hidden("#message")
 
 
 def test_a_functions_menu_by_keyboard(server: Any) -> None:
@@ -105,7 +111,7 @@ def test_a_functions_menu_by_keyboard(server: Any) -> None:
     page.keyboard.press("m")
     page.locator(".menu button", has_text="Ignore it").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 5")
+    shows(page, 5)
     assert chips(page) == ["ignore ^parse$"]
     assert names(page) == {"main", "serve", "render", "escape", "idle"}
 
@@ -115,17 +121,17 @@ def test_hide_and_leave_out(server: Any) -> None:
     page = server
     node(page, "render").click(button="right")
     choose(page, "Hide it")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 6")
+    shows(page, 6)
     assert page.evaluate(LOOK, f"{id_of(page, 'serve')}>{id_of(page, 'escape')}")
     page.click("#chips .remove")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 7")
+    shows(page, 7)
     node(page, "decode").click(button="right")
     choose(page, "Leave it out")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 6")
+    shows(page, 6)
     assert chips(page) == ["left out 1 function"]
     assert "hidden ones own 30% of self" in page.inner_text("#left-out")
     page.click("#chips .remove")
-    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 7")
+    shows(page, 7)
 
 
 def test_in_place(viewer: Viewer, opened: Opener) -> None:
@@ -138,7 +144,7 @@ def test_in_place(viewer: Viewer, opened: Opener) -> None:
     page.keyboard.press("m")
     choose(page, "Show its callees")
     drawn(page, drawings)
-    page.wait_for_function("() => /keep=/.test(location.search) && /moved=/.test(location.search)")
+    assert "keep=" in page.url and "moved=" in page.url
     after = page.evaluate(PLACES)
     assert len(after) > len(before)
     stayed = before.keys() & after.keys()
@@ -161,15 +167,16 @@ def test_a_neighbourhood(viewer: Viewer, opened: Opener) -> None:
     first = names(page)
     page.keyboard.press("/")
     page.keyboard.type("getdoc")
-    page.wait_for_function("() => /getdoc/.test(document.querySelector('#functions tbody tr')?.textContent)")
+    settled(page)
+    assert "getdoc" in page.locator("#functions tbody tr").first.inner_text()
     page.keyboard.press("Enter")
     page.locator("#details .absent button", has_text="Look around it").click()
     drawings = drawn(page, drawings)
     assert page.locator("#graph .node.is-selected").count() == 1
     assert chips(page)[0].startswith("around ")
     page.click("#chips .words")
-    page.wait_for_function("() => /radius=3/.test(location.search)")
     drawings = drawn(page, drawings)
+    assert "radius=3" in page.url
     page.click("#chips .remove")
     drawn(page, drawings)
     assert names(page) == first
@@ -210,14 +217,15 @@ def test_modules_and_collapsing(viewer: Viewer, opened: Opener) -> None:
 def test_hot_path_and_calls_back_up(server: Any) -> None:
     page = server
     page.keyboard.press("h")
-    page.wait_for_selector("#graph.has-path")
+    settled(page)
     hot = page.eval_on_selector_all("#graph .node.is-hot", "all => all.map(one => one.ariaLabel.split(',')[0])")
     assert set(hot) == {"main", "serve", "parse", "decode"}
     assert page.locator("#graph .edge.is-hot").count() == 3
     assert "hot=on" in page.url
     up = f"{id_of(page, 'escape')}>{id_of(page, 'serve')}"
     page.keyboard.press("h")
-    page.wait_for_selector("#graph:not(.has-path)")
+    settled(page)
+    assert page.locator("#graph.has-path").count() == 0
     classes = page.evaluate(LOOK, up)
     assert "back" in classes
     assert classes[-1] != page.evaluate(LOOK, f"{id_of(page, 'main')}>{id_of(page, 'serve')}")[-1]
@@ -283,7 +291,8 @@ def test_a_diff(viewer: Viewer, opened: Opener, growing: Growing) -> None:
     for function, place in places.items():  # but for what the banner of an ended process takes of the window
         assert [float(each) for each in swapped[function]] == pytest.approx([float(each) for each in place], abs=25)
     page.click("#chips .remove")
-    page.wait_for_function("() => !document.querySelector('#graph .less3')")
+    settled(page)
+    assert page.locator("#graph .less3").count() == 0
     earlier.recording.part.unlink()
 
 
@@ -296,15 +305,18 @@ def test_tabs_keep_what_is_selected(server: Any) -> None:
     page.keyboard.press("f")
     page.keyboard.type("parse")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => /focus=parse/.test(location.search)")
+    settled(page)
+    assert "focus=parse" in page.url
     page.evaluate("window.same = true")
     page.click("#graph ~ *, #controls [data-layout=force]")
+    settled(page)
     page.keyboard.press("2")
-    page.wait_for_function("() => !location.pathname.endsWith('/graph')")
+    settled(page)
+    assert "/graph" not in page.url
     assert "focus=parse" in page.url and "layout" not in page.url
     assert chips(page) == ["focus parse"]
     page.keyboard.press("1")
-    page.wait_for_selector("#graph .node")
+    shows(page, 3)
     assert "layout=force" in page.url and page.evaluate("window.same")
 
 
@@ -317,7 +329,7 @@ def test_hostile_names_in_menu_and_chips(viewer: Viewer, opened: Opener, growing
     page.locator("#graph .node").nth(1).click(button="right")
     assert page.locator(".menu img").count() == 0
     choose(page, "Focus on it")
-    page.wait_for_function("() => document.querySelector('#chips .kept')")
+    settled(page)
     assert page.locator("#chips img").count() == 0
     assert len(names(page)) == 2
     assert math.isclose(float(page.inner_text("#chips .kept").split("%")[0]), 83)
@@ -340,7 +352,6 @@ def test_following_for_long_does_not_grow(viewer: Viewer, opened: Opener) -> Non
         for _ in range(pieces):
             sockets[-1].send(json.dumps({"v": 1, "profile": profile, "revision": f"r{drawings}", "status": "growing"}))
             drawings = drawn(page, drawings)
-        page.wait_for_load_state("networkidle")
         for _ in range(2):
             browser.send("HeapProfiler.collectGarbage")
         return {each["name"]: each["value"] for each in browser.send("Performance.getMetrics")["metrics"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer, put
+from conftest import Opener, Viewer, put, settled
 
 from plopi import formats
 from plopi.model import CPU, ProfileBuilder
@@ -29,6 +29,7 @@ def table(viewer: Viewer, opened: Opener, name: str, query: str = "", **options:
 
 def ready(page: Any, times: int = 1) -> None:
     page.wait_for_function("n => Number(document.querySelector('.table-scroller')?.dataset.ready ?? 0) >= n", arg=times)
+    settled(page)
 
 
 def rows(page: Any, viewer: Viewer, name: str, query: str = "") -> Any:
@@ -85,10 +86,12 @@ def test_keys_walk_and_open_a_function(viewer: Viewer, opened: Opener) -> None:
         page.keyboard.press("ArrowDown")
     assert page.locator(".table-scroller .row.at").get_attribute("data-id") == str(answer[2]["id"])
     page.keyboard.press("End")
-    page.wait_for_selector(f".table-scroller .row.at[data-id='{answer[-1]['id']}']")
+    settled(page)
+    assert page.get_attribute(".table-scroller .row.at", "data-id") == str(answer[-1]["id"])
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     page.wait_for_selector(".function-view[data-ready]")
+    settled(page)
     assert page.inner_text(".numbers-part h2") == answer[0]["name"]
 
 
@@ -104,12 +107,14 @@ def test_a_hundred_thousand_rows_are_a_few_elements(viewer: Viewer, opened: Open
     page = table(viewer, opened, "many.pb.gz")
     assert page.inner_text("#controls .about") == "100,000 functions"
     page.evaluate("document.querySelector('.table-scroller').scrollTop = 54321 * 27")
-    page.wait_for_function("() => document.querySelector('.table-scroller .body').textContent.includes('function054325')")
+    settled(page)
+    assert "function054325" in page.inner_text(".table-scroller .body")
     assert page.locator(".table-scroller .row").count() < 80
-    page.wait_for_function("() => location.search.includes('row=54321')")
+    assert "row=54321" in page.url
     page.reload()
     ready(page)
-    page.wait_for_function("() => document.querySelector('.table-scroller .body').textContent.includes('function054325')")
+    assert "function054325" in page.inner_text(".table-scroller .body")
     page.keyboard.press("End")
-    page.wait_for_function("() => document.querySelector('.table-scroller .body').textContent.includes('function099999')")
+    settled(page)
+    assert "function099999" in page.inner_text(".table-scroller .body")
     path.unlink()

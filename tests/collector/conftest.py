@@ -131,7 +131,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Ran]:
     """``run(body)`` runs a script of PRELUDE and body; ``run.python`` is not needed: the test's id says which."""
     python: Path = request.param
 
-    def run_script(body: str, *, timeout: float = 60, prelude: bool = True, **environment: str) -> Ran:
+    def run_script(body: str, *, timeout: float = 240, prelude: bool = True, **environment: str) -> Ran:
         script = tmp_path / "program.py"
         script.write_text((PRELUDE if prelude else "") + textwrap.dedent(body))
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment}

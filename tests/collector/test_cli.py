@@ -56,7 +56,7 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None,
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        timeout=60,
+        timeout=240,
     )
     lines = done.stderr.splitlines(keepends=True)
     said = tuple(line.rstrip("\n") for line in lines if line.startswith("plopi: "))
@@ -212,7 +212,7 @@ def test_a_closed_pipe(python: str, tmp_path: Path) -> None:
     endings = []
     for command in ("", "-m plopi.collector -q "):
         shell = f"{python} {command}program.py | head -1; echo ${{PIPESTATUS[0]}}"
-        done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=240)
         endings.append((done.stdout, done.stderr))
     assert endings[0] == endings[1]
     assert len(profiles(tmp_path)) == 1

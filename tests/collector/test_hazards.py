@@ -287,8 +287,7 @@ def test_a_recursion_limit_that_the_program_changed_stays(run):
 
 
 def test_recursion_100000_deep_is_no_livelock(run):
-    ran = run(
-        """
+    ran = run("""
         sys.setrecursionlimit(200_000)
         threading.stack_size(512 * 1024 * 1024)
         def work():
@@ -300,9 +299,7 @@ def test_recursion_100000_deep_is_no_livelock(run):
         t = threading.Thread(target=work); t.start(); t.join()
         p = c.snapshot()
         answer(found=containing(p, "spin")["spin"], cost=c.about.own_cost_ns / 1e9)
-    """,
-        timeout=40,
-    )
+    """)
     assert ran.answer["found"] == approx(0.4, rel=0.4)
     assert ran.answer["cost"] < 0.2
 
@@ -563,7 +560,7 @@ def test_toggling_leaves_nothing_behind(run):
         before = state()
         for i in range(400):
             c = Collector(0.01, ("cpu", "wall", "both", "virtual")[i % 4], "python"); c.start(None); c.stop()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (after := state()) != before and time.monotonic() < deadline:
             time.sleep(0.01)  # a thread that was joined is listed for a moment more
         answer(before=before, after=after)

@@ -31,6 +31,9 @@ from tests.collector.servers import NOT_FOUND, SERVERS
 TOKEN = "correct-horse-battery-staple"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 P = "/debug/pprof"
+PATIENCE = 90.0
+"""Only against waiting for ever; what is not to end by itself meanwhile lasts ``LONG``."""
+LONG = 1000
 
 
 class Client:
@@ -38,7 +41,7 @@ class Client:
         self.port = port
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, headers=headers or BEARER)
             response = connection.getresponse()
@@ -56,7 +59,7 @@ class Client:
         return message
 
     def wait_until(self, *, running: bool) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while self.json("GET", f"{P}/status")["running"] is not running:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -64,7 +67,7 @@ class Client:
 
 @pytest.fixture(params=SERVERS)
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
-    with SERVERS[request.param](token=TOKEN, datadir=tmp_path, max_seconds=20) as port:
+    with SERVERS[request.param](token=TOKEN, datadir=tmp_path, max_seconds=LONG) as port:
         client = Client(port)
         yield client
         client.ask("POST", f"{P}/stop")
@@ -96,7 +99,7 @@ def names(profile: Profile) -> set[str]:
 def test_profile_for_some_seconds(client: Client, busy: None, tmp_path: Path) -> None:
     started = time.monotonic()
     status, body, headers = client.ask("GET", f"{P}/profile?seconds=1")
-    assert status == 200 and 0.9 < time.monotonic() - started < 9
+    assert status == 200 and 0.9 < time.monotonic() - started < PATIENCE
     assert "burn_for_the_test" in names(parsed(body))
     assert headers["content-disposition"].startswith("attachment; filename=") and headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
@@ -108,8 +111,8 @@ def test_profile_for_some_seconds(client: Client, busy: None, tmp_path: Path) ->
 
 def test_record_into_the_data_directory(client: Client, busy: None, tmp_path: Path) -> None:
     assert client.json("GET", f"{P}/status") == {"running": False, "pid": os.getpid(), "run": None}
-    begun = client.json("POST", f"{P}/start?seconds=10&mode=wall")
-    assert begun["running"] and begun["run"]["mode"] == "wall" and 9 < begun["seconds_left"] <= 10
+    begun = client.json("POST", f"{P}/start?seconds={LONG}&mode=wall")
+    assert begun["running"] and begun["run"]["mode"] == "wall" and LONG - PATIENCE < begun["seconds_left"] <= LONG
     snapshot = parsed(client.ask("GET", f"{P}/snapshot")[1])
     while "burn_for_the_test" not in names(snapshot):
         snapshot = parsed(client.ask("GET", f"{P}/snapshot")[1])
@@ -123,7 +126,7 @@ def test_record_into_the_data_directory(client: Client, busy: None, tmp_path: Pa
 
 
 def test_one_at_a_time(client: Client) -> None:
-    client.json("POST", f"{P}/start?seconds=20")
+    client.json("POST", f"{P}/start?seconds={LONG}")
     for method, action in (("POST", "start"), ("GET", "profile?seconds=1")):
         message = client.error(method, f"{P}/{action}", 409)
         assert "for 127.0.0.1" in message and "since" in message and "POST" in message
@@ -153,7 +156,7 @@ def test_seconds_are_capped(tmp_path: Path) -> None:
     with SERVERS["wsgi"](token=TOKEN, datadir=tmp_path, max_seconds=0.3) as port:
         started = time.monotonic()
         assert Client(port).ask("GET", f"{P}/profile?seconds=1000")[0] == 200
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < PATIENCE
         assert Client(port).json("POST", f"{P}/start")["run"]["seconds"] == 0.3
         Client(port).wait_until(running=False)
 
@@ -221,21 +224,21 @@ def test_pages_of_other_sites_are_refused(client: Client) -> None:
 class TestEventLoop:
     def test_is_not_held_up_by_a_profile(self, client: Client) -> None:
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(client.ask, "GET", f"{P}/profile?seconds=3")
+            pending = pool.submit(client.ask, "GET", f"{P}/profile?seconds={LONG}")
             client.wait_until(running=True)
             for _ in range(5):
                 assert client.ask("GET", "/hello")[0] == 200
             assert client.error("POST", f"{P}/start", 409)
-            assert not pending.done() and pending.result()[0] == 200
+            assert not pending.done()
+            client.json("POST", f"{P}/stop")
+            assert pending.result()[0] == 200
 
     def test_gives_up_a_profile_whose_client_left(self, client: Client) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=20)
-        connection.request("GET", f"{P}/profile?seconds=20", headers=BEARER)
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=PATIENCE)
+        connection.request("GET", f"{P}/profile?seconds={LONG}", headers=BEARER)
         client.wait_until(running=True)
         connection.close()
-        started = time.monotonic()
         client.wait_until(running=False)
-        assert time.monotonic() - started < 5
 
 
 def test_every_start_and_stop_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
@@ -263,7 +266,7 @@ def test_toggled_many_times_everything_is_as_before(client: Client, busy: None, 
         client.json("POST", f"{P}/start?mode={('cpu', 'wall')[turn % 2]}")
         client.json("POST", f"{P}/stop")
     assert len(list(tmp_path.iterdir())) == 43
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while any(now > then for now, then in zip(held(), held_before)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert surroundings() == before

@@ -311,7 +311,7 @@ def test_a_debugger_sees_what_it_sees_without(program: str, commands: str, tmp_p
     collector = ["-m", "plopi.collector", "-q", "--engine", "python", "--interval", "4ms", "-o", str(tmp_path / "x.pb.gz")]
     plain, sampled = (
         subprocess.run(
-            [sys.executable, *arguments, str(script)], input=commands, capture_output=True, text=True, timeout=60, cwd=tmp_path
+            [sys.executable, *arguments, str(script)], input=commands, capture_output=True, text=True, timeout=240, cwd=tmp_path
         )
         for arguments in ([], collector)
     )

@@ -31,7 +31,7 @@ AROUND = ("fork", "asyncio", "uvloop", "gevent")
 """What else may go on in the process; the last two where they are installed."""
 WARM_UP = 200
 GROWTH_BYTES = 4 << 20
-SETTLING_SECONDS = 10
+SETTLING_SECONDS = 60
 
 
 def run(how: str, size: int, folder: Path) -> Outcome:

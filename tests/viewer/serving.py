@@ -25,7 +25,8 @@ from plopi.viewer.app import serve
 from plopi.viewer.config import Config
 from plopi.viewer.readers.bounds import Bounds
 
-DEADLINE = 30.0
+DEADLINE = 90.0
+"""Only against waiting for ever."""
 CSP = "Content-Security-Policy"
 EVERY_RESPONSE = (
     CSP,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from serving import Client, pprof, put
+from serving import DEADLINE, Client, pprof, put
 
 from plopi.viewer.config import parse, parse_size
 
@@ -43,7 +43,7 @@ def started(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "plopi.viewer", *arguments],
-        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=30,
+        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=DEADLINE,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_it_serves_until_told_to_stop_and_goes_quietly(tmp_path: Path, number: s
         client = Client(lines[-1])
         assert client.settled("a.pb.gz")["status"] == "finished"
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0
         assert out == ""
         assert "Traceback" not in err
@@ -66,7 +66,7 @@ def test_stopping_does_not_wait_for_a_file_that_is_being_read(tmp_path: Path) ->
     with started("--datadir", str(tmp_path), "--port", "0", "-q") as (process, lines):
         Client(lines[-1]).index()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, err) == (0, "")
 
 
@@ -161,7 +161,7 @@ def test_a_unix_socket_is_private_and_goes_with_the_viewer(tmp_path: Path) -> No
         assert second.returncode == 1
         assert "listens" in second.stderr
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=DEADLINE)
     assert not path.exists()
 
 

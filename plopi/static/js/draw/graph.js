@@ -19,7 +19,7 @@ export class GraphView {
   /**
    * @param svg the element to fill
    * @param events {pickNode(id), pickEdge(key), menu(id, x, y), hover(kind, id | key, event), unhover(), dragged(id, x, y), viewed(view | null), background(),
-   *   placed(hidden labels, screen pixels per drawn pixel)}
+   *   placed(hidden labels, screen pixels per drawn pixel), zooming(Promise of the end): optional}
    */
   constructor(svg, events) {
     this.svg = svg;
@@ -60,7 +60,7 @@ export class GraphView {
   }
 
   /**
-   * Shows a scene; moves over from the one before when `animate`.
+   * Shows a scene; moves over from the one before when `animate`. Resolves when it stands.
    * @param bends waypoints by edge key, for the layered layout
    */
   show(scene, bends, { animate = false } = {}) {
@@ -71,18 +71,30 @@ export class GraphView {
     this.#join();
     this.stop?.();
     this.stop = null;
+    let stands = Promise.resolve();
     if (!from) {
       this.#draw(scene);
       this.#placeLabels();
     } else {
       this.labels.places.size && this.#placeLabels();
-      this.stop = tween(
-        ANIMATION_MS,
-        (t) => this.#draw(between(from, widths, scene, t)),
-        () => this.#placeLabels(),
-      );
+      stands = this.#move((t) => between(from, widths, scene, t));
     }
     this.#mark();
+    return stands;
+  }
+
+  #move(sceneAt) {
+    return new Promise((stands) => {
+      const ended = () => {
+        this.#placeLabels();
+        stands();
+      };
+      const stop = tween(ANIMATION_MS, (t) => this.#draw(sceneAt(t)), ended);
+      this.stop = () => {
+        stop();
+        stands();
+      };
+    });
   }
 
   destroy() {
@@ -196,8 +208,10 @@ export class GraphView {
         [this.pane?.width ?? 1, this.pane?.height ?? 1],
       ])
       .filter((event) => !event.button && !(event.type === "dblclick"))
+      .on("start", () => this.quiet || this.events.zooming?.(new Promise((ended) => (this.zoomed = ended))))
       .on("zoom", () => this.#apply())
       .on("end", () => {
+        this.zoomed?.();
         if (!this.quiet) this.events.viewed(this.#viewOf(this.transform));
       });
     d3.select(this.svg).call(this.zoom).on("dblclick.zoom", null);

@@ -4,6 +4,7 @@ import { age, bytes, count, duration, plural } from "../format.js";
 import { Live } from "../live.js";
 import { choice, integer, text, UrlState } from "../state.js";
 import { h, keepingFocus, replace, typing } from "../ui/dom.js";
+import { Busy } from "../ui/busy.js";
 import { emptyState } from "../ui/empty.js";
 import { statusChip } from "../ui/facts.js";
 import { helpSheet, INDEX_HELP } from "../ui/help.js";
@@ -49,6 +50,7 @@ class IndexPage {
     this.api = new Api();
     this.url = new UrlState(KEYS, () => this.load());
     this.seen = null;
+    this.busy = new Busy(document.getElementById("list"));
     this.input = h("input", {
       type: "search",
       placeholder: "Search profiles  ( / )",
@@ -58,7 +60,7 @@ class IndexPage {
     });
     this.info = h("span", { class: "info", role: "status" });
     this.body = h("div", {});
-    this.picks = new Picks({ changed: () => this.#show(this.answer), tag: (rows, tag) => this.#tag(rows, tag) });
+    this.picks = new Picks({ changed: () => this.#show(this.answer), tag: (rows, tag) => this.busy.during(this.#tag(rows, tag)) });
     this.filter = h("span", {});
     const find = h("div", { class: "find" }, this.input, this.filter, this.info);
     replace(document.getElementById("list"), find, this.picks.element, this.body);
@@ -91,7 +93,11 @@ class IndexPage {
     else this.load();
   }
 
-  async load() {
+  load() {
+    return this.busy.during(this.#load());
+  }
+
+  async #load() {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     const { signal } = asking;
@@ -119,8 +125,7 @@ class IndexPage {
   }
 
   #searched() {
-    clearTimeout(this.typing);
-    this.typing = setTimeout(() => this.url.set({ q: this.input.value, page: 1 }), TYPING_MS);
+    this.busy.soon("search", TYPING_MS, () => this.url.set({ q: this.input.value, page: 1 }));
   }
 
   #key(event) {

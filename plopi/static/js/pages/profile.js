@@ -7,6 +7,7 @@ import { Live } from "../live.js";
 import { offline, savedHost } from "../offline.js";
 import { UrlState } from "../state.js";
 import { share } from "../format.js";
+import { Busy } from "../ui/busy.js";
 import { asked, candidates } from "../ui/compare.js";
 import { h, replace } from "../ui/dom.js";
 import { FilterBar } from "../ui/filters.js";
@@ -29,6 +30,7 @@ const GONE = "This profile's file is gone: the picture shows what was last read 
 const $ = (id) => document.getElementById(id);
 /** The ids of a subject as the server has them, in order. */
 const members = (subject) => subject.split(/[+ ]/).filter(Boolean).sort();
+const roomOf = ({ clientWidth, clientHeight }) => `${clientWidth} ${clientHeight}`;
 const viewAt = (path) => VIEWS.find((view) => view.NAME === placeOf(path)?.view) ?? VIEWS[0];
 
 class ProfilePage {
@@ -44,11 +46,12 @@ class ProfilePage {
     this.left = new Map();
     /** Patterns of focus, ignore and hide that the server does not take, with its words: the view is asked for without them. */
     this.refused = new Map();
+    this.busy = new Busy($("view"));
     /** Whether the strips have taken their room: before that a view would be drawn for a window that it does not have. */
     this.settled = false;
     this.loading = new Loading(
-      (how, signal) => this.#load(how, signal),
-      (error) => this.#trouble(error),
+      (how, signal) => this.busy.during(this.#load(how, signal)),
+      (error) => this.busy.during(this.#trouble(error)),
     );
     this.header = new Header({ pause: () => this.pause() });
     this.controls = h("div", { class: "view-controls" });
@@ -74,6 +77,7 @@ class ProfilePage {
     this.#mount();
     this.strips = STRIPS.map((strip) => strip.mount(this.#context($("strips").appendChild(h("div")), null)));
     await this.reload({ fresh: true });
+    if (this.payload) this.view.resize(); // what stands around the picture may have taken room from it
     this.observer.observe($("view"));
     this.live = new Live({ watch: this.#watched(), onNews: (news) => this.#news(news) });
   }
@@ -165,6 +169,7 @@ class ProfilePage {
     return {
       element,
       controls,
+      busy: new Busy(element),
       subject: this.subject,
       api: this.api,
       get state() {
@@ -209,6 +214,7 @@ class ProfilePage {
       if ($("view").clientHeight !== room) payload = this.payload = await view.ask(signal);
     }
     if (signal.aborted) return;
+    this.room = roomOf($("view"));
     this.loading.late(Boolean(this.told && !this.#shows(this.told)));
     if (payload.total || payload.base?.total) {
       await view.show(payload, { fresh, animate });
@@ -287,8 +293,9 @@ class ProfilePage {
   }
 
   #resized() {
-    clearTimeout(this.resizing);
-    this.resizing = setTimeout(() => this.payload && this.view.resize(), RESIZE_MS);
+    if (roomOf($("view")) === this.room) return;
+    this.room = roomOf($("view"));
+    this.busy.soon("resize", RESIZE_MS, () => this.payload && this.view.resize());
   }
 
   /** All profiles that have a part in what is shown: the members of a merge, those of the other side of a comparison. */
@@ -350,5 +357,6 @@ const place = placeOf(host.location.pathname);
 if (place) new ProfilePage(place.subject).start();
 else {
   const home = h("a", { href: "../../" }, "All profiles");
+  $("view").removeAttribute("aria-busy");
   showMessage($("message"), "No profile in this address", "Choose one from the list.", home);
 }

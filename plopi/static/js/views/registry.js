@@ -17,6 +17,7 @@
  * and the context, which is all that a view knows of the page:
  *
  *   element, controls              empty elements to fill: the view's and the one for its choices in the row above
+ *   busy                           says that the view is not yet what it will be: busy.during(promise), busy.soon(name, ms, run); see ui/busy.js
  *   subject, api                   whose views, and where to ask (api.view(subject, what, query, signal))
  *   state, profile, payload        getters: the address as values, the profile's details, what was last shown
  *   query()                        the arguments that every question has

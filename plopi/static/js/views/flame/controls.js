@@ -3,8 +3,6 @@ import { share } from "../../format.js";
 import { offline } from "../../offline.js";
 import { h, replace, tellSearch } from "../../ui/dom.js";
 
-const WAIT_MS = 250;
-
 export class Controls {
   /** @param actions {inverted(bool), side(text), search(text), whole()} */
   constructor(element, actions) {
@@ -28,10 +26,7 @@ export class Controls {
       placeholder: "Find functions  ( / )",
       "aria-label": "Find functions",
       maxlength: 200,
-      oninput: () => {
-        clearTimeout(this.waiting);
-        this.waiting = setTimeout(() => actions.search(this.input.value.trim()), WAIT_MS);
-      },
+      oninput: () => actions.search(this.input.value.trim()),
     });
     this.matched = h("output", { class: "matched" });
     this.whole = h("button", { type: "button", title: "Everything again (0)", onclick: actions.whole }, "Whole");
@@ -43,10 +38,6 @@ export class Controls {
       this.input,
       this.matched,
     );
-  }
-
-  destroy() {
-    clearTimeout(this.waiting);
   }
 
   show(state, payload) {

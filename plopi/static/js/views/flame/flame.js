@@ -27,6 +27,7 @@ import { boxTip, boxWords, changeOf } from "./words.js";
 const WHOLE = { left: 0, right: 1, top: 0 };
 const ASKING = ["zoom", "inverted", "root", "side", "q"];
 const SETTLED_MS = 200;
+const TYPING_MS = 250;
 /** Widened this much since the server was asked, finer parts are asked for. */
 const COARSE = 1.5;
 const WIDEST = 200_000;
@@ -41,7 +42,7 @@ export class FlameView {
     this.controls = new Controls(context.controls, {
       inverted: (on) => this.#go({ inverted: on ? "1" : "", zoom: "" }),
       side: (side) => this.#go({ side }),
-      search: (q) => context.set({ q }),
+      search: (q) => context.busy.soon("search", TYPING_MS, () => context.set({ q })),
       whole: () => this.#go({ zoom: "", root: null }),
     });
     this.selected = -1;
@@ -113,10 +114,9 @@ export class FlameView {
 
   destroy() {
     this.gone = true;
-    clearTimeout(this.settling);
+    this.page.busy.forget();
     this.asking?.abort();
     this.forget();
-    this.controls.destroy();
     this.drawing.destroy();
     this.tooltip.destroy();
   }
@@ -191,10 +191,11 @@ export class FlameView {
     const path = this.#path(row);
     const zoom = path.join(".");
     if (zoom === this.state.zoom && !this.state.span) return;
-    this.moving = this.drawing.move(this.#around1(row)).then(() => {
+    const moved = this.drawing.move(this.#around1(row)).then(() => {
       this.moving = null;
       this.stage.scroller.scrollTop = 0;
     });
+    this.moving = this.page.busy.during(moved);
     this.#go({ zoom, select: String(path.at(-1)) });
   }
 
@@ -208,11 +209,14 @@ export class FlameView {
   /** Widened or moved by hand: drawn at once, put into the address and made finer when it has settled. */
   #widened(view) {
     this.drawing.drag({ ...view, top: this.stage.scroller.scrollTop / this.#row() });
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.#settle(), SETTLED_MS);
+    this.page.busy.soon("widen", SETTLED_MS, () => this.#settle());
   }
 
-  async #settle() {
+  #settle() {
+    return this.page.busy.during(this.#finer());
+  }
+
+  async #finer() {
     const { left, right } = this.drawing.view;
     const span = right - left > 1 - 1e-9 ? null : [left * MILLION, right * MILLION];
     this.page.set({ span }, { quiet: true });

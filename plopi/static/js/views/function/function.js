@@ -88,7 +88,7 @@ export class FunctionView {
   }
 
   resize() {
-    if (this.payload?.graph?.nodes.length) this.around.show(this.payload.graph, this.payload.function.id);
+    if (this.payload?.graph?.nodes.length) this.page.busy.during(this.around.show(this.payload.graph, this.payload.function.id));
   }
 
   clear() {

@@ -74,14 +74,18 @@ export class Graph {
   }
 
   /** `fresh`: laid out from nothing; otherwise functions stay where they stand. */
-  async #draw({ fresh = true, animate = false } = {}) {
+  #draw(how = {}) {
+    return this.page.busy.during(this.#redraw(how));
+  }
+
+  async #redraw({ fresh = true, animate = false }) {
     const { payload, framing } = this;
     const size = framing.size();
     const how = { kind: this.state.layout, size, moved: this.state.moved };
     if (!(await this.picture.arrange(payload, how, !fresh)) || this.gone) return;
     this.drawing.fit(framing.pane(), size);
     this.drawing.setView(this.state.view);
-    this.drawing.show(this.picture.scene, this.picture.bends, { animate });
+    this.page.busy.during(this.drawing.show(this.picture.scene, this.picture.bends, { animate }));
     this.drawing.select(this.selection);
     this.#showControls();
     this.drawing.highlight(this.state.hot ? payload.hot_path : null);
@@ -272,6 +276,7 @@ export class Graph {
         if (to) this.drawing.setView(to);
         this.framing.remember({ view: to });
       },
+      zooming: (end) => this.page.busy.during(end),
       placed: (hiddenNames, scale) => {
         const { scene } = this.picture;
         showLeftOut(this.stage.leftOut, scene.payload, hiddenNames, this, {

@@ -11,10 +11,7 @@ export class SidePanel {
   constructor(details, functions, page, actions) {
     Object.assign(this, { details, page, actions });
     this.table = new FunctionTable(functions, {
-      search: (q) => {
-        clearTimeout(this.typing);
-        this.typing = setTimeout(() => page.set({ q, page: 1 }), TYPING_MS);
-      },
+      search: (q) => page.busy.soon("search", TYPING_MS, () => page.set({ q, page: 1 })),
       sort: (sort, order) => page.set({ sort, order, page: 1 }),
       page: (number) => page.set({ page: number }),
       select: actions.select,
@@ -74,7 +71,7 @@ export class SidePanel {
   }
 
   destroy() {
-    clearTimeout(this.typing);
+    this.page.busy.forget();
     this.asking_table?.abort();
     this.asking_details?.abort();
   }
@@ -94,7 +91,7 @@ export class SidePanel {
     this[`asking_${kind}`]?.abort();
     const { signal } = (this[`asking_${kind}`] = new AbortController());
     try {
-      const answer = await question(signal);
+      const answer = await this.page.busy.during(question(signal));
       if (!signal.aborted) show(answer);
     } catch (error) {
       if (error.name !== "AbortError" && error.status !== 503) trouble(error);

@@ -13,7 +13,7 @@ export class TableView {
   constructor(context) {
     this.page = context;
     this.pages = new Pages(
-      (page, signal) => this.#ask({ page }, signal),
+      (page, signal) => this.page.busy.during(this.#ask({ page }, signal)),
       () => this.#draw(),
     );
     this.at = -1;
@@ -29,10 +29,7 @@ export class TableView {
       placeholder: "Search: text, glob* or re:…  ( / )",
       "aria-label": "Search functions and files: text, a glob, or re: and a regular expression",
       maxlength: 200,
-      oninput: () => {
-        clearTimeout(this.waiting);
-        this.waiting = setTimeout(() => this.page.set({ q: this.input.value.trim(), row: 0 }), WAIT_MS);
-      },
+      oninput: () => this.page.busy.soon("search", WAIT_MS, () => this.page.set({ q: this.input.value.trim(), row: 0 })),
     });
     this.about = h("output", { class: "about" });
     this.saved = ["csv", "text"].map((format) => [h("a", { class: format, download: "" }, format === "csv" ? "CSV" : "Text"), format]);
@@ -110,8 +107,7 @@ export class TableView {
   }
 
   destroy() {
-    clearTimeout(this.waiting);
-    clearTimeout(this.settling);
+    this.page.busy.forget();
     cancelAnimationFrame(this.frame);
     this.pages.reset(null);
   }
@@ -141,8 +137,7 @@ export class TableView {
       this.frame = null;
       this.#draw();
     });
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.page.set({ row: this.#top() }, { quiet: true }), WAIT_MS);
+    this.page.busy.soon("scroll", WAIT_MS, () => this.page.set({ row: this.#top() }, { quiet: true }));
   }
 
   #draw() {

@@ -109,7 +109,7 @@ class Timeline {
   }
 
   #ask() {
-    return this.page.api.view(this.page.subject, "timeline", { ...this.#query(), buckets: this.#room() });
+    return this.page.busy.during(this.page.api.view(this.page.subject, "timeline", { ...this.#query(), buckets: this.#room() }));
   }
 
   #take(answer) {
@@ -126,7 +126,7 @@ class Timeline {
   destroy() {
     this.gone = true;
     this.observer.disconnect();
-    clearTimeout(this.settling);
+    this.page.busy.forget();
     this.unbind();
     this.strip.remove();
   }
@@ -259,12 +259,11 @@ class Timeline {
     const { buckets } = this.payload;
     this.pending = nudged(buckets, this.pending ?? this.range, end, steps[event.key] * (event.shiftKey ? 10 : 1));
     this.#mark(this.pending);
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => {
+    this.page.busy.soon("stretch", SETTLED_MS, () => {
       const range = this.pending;
       this.pending = null;
       this.#set(range);
-    }, SETTLED_MS);
+    });
   }
 }
 
