@@ -342,3 +342,14 @@ def test_no_two_test_files_have_one_name() -> None:
     """pytest imports them by their names alone, each folder being on the path."""
     names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))
+
+
+TWICE = re.compile(r"\.flaky\b|\breruns\b")
+
+
+def test_only_what_a_browser_shows_is_tried_twice() -> None:
+    """Of the collector, the native engine and the campaigns a failure once in ten runs is a finding."""
+    sources = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+    settings = [ROOT / "pyproject.toml", ROOT / "tests/run"]
+    found = {relative(path) for path in sources + settings if TWICE.search(path.read_text("utf-8"))}
+    assert found == {"tests/browser/conftest.py"}
