@@ -86,6 +86,16 @@ def eventually(look: Callable[[], Any], what: str) -> Any:
     return found
 
 
+def answer(page: Any, url: str) -> Any:
+    """What the viewer says, once it has read what is asked about; until then it says how far it is (503)."""
+
+    def ask() -> Any:
+        response = page.request.get(url)
+        return response.status != 503 and response
+
+    return eventually(ask, f"an answer to {url}")
+
+
 def start_viewer(datadir: Path, *options: str) -> Viewer:
     """On a free port; ready when it says its address."""
     command = [sys.executable, "-m", "plopi.viewer", "--datadir", str(datadir), "--host", "127.0.0.1", "--port", "0", *options]

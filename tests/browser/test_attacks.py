@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHROMIUM, FLAGS, Opener, Viewer, put, settled
+from conftest import CHROMIUM, FLAGS, Opener, Viewer, answer, put, settled
 
 from plopi import formats
 from plopi.model import CPU, SAMPLES, About, ProfileBuilder
@@ -102,7 +102,7 @@ def test_200_hostile_names_are_text_in_every_view(viewer: Viewer, opened: Opener
 def test_a_saved_page_of_hostile_names_is_as_harmless(viewer: Viewer, opened: Opener, trap: str, tmp_path: Path) -> None:
     page = opened()
     saved = tmp_path / "saved.html"
-    saved.write_bytes(page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, '<img')}/share?view=graph").body())
+    saved.write_bytes(answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, '<img')}/share?view=graph").body())
     page.goto(saved.as_uri())
     settled(page)
     assert page.locator("#graph .node").count()
@@ -111,7 +111,7 @@ def test_a_saved_page_of_hostile_names_is_as_harmless(viewer: Viewer, opened: Op
 
 def test_names_come_over_whole(viewer: Viewer, opened: Opener, trap: str) -> None:
     page = opened()
-    rows = page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, '<img')}/table?per=500").json()["rows"]
+    rows = answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, '<img')}/table?per=500").json()["rows"]
     assert {row["name"] for row in rows} >= {name for name in NAMES if "\0" not in name}
 
 

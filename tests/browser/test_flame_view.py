@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, put, settled
+from conftest import Growing, Opener, Viewer, answer, put, settled
 
 RECORD = """
 window.drawn = {boxes: [], texts: []};
@@ -53,10 +53,10 @@ def contrast(*colours: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def answer(page: Any, viewer: Viewer, name: str = SERVER, **arguments: Any) -> Any:
+def numbers(page: Any, viewer: Viewer, name: str = SERVER, **arguments: Any) -> Any:
     width = page.evaluate("document.querySelector('.scroller').clientWidth")
     query = "&".join(f"{key}={value}" for key, value in {"width": width, **arguments}.items())
-    return page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/flame?{query}").json()
+    return answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/flame?{query}").json()
 
 
 def expected(page: Any, payload: Any) -> list[tuple[float, float, float]]:
@@ -76,7 +76,7 @@ def test_boxes_are_as_wide_as_their_weights(viewer: Viewer, opened: Opener, quer
     row = page.evaluate("drawn.boxes[0].height + 1")
     boxes = {(round(box["x"], 1), round(box["y"] / row)): box["width"] for box in page.evaluate("drawn.boxes")}
     visible = page.evaluate("document.querySelector('.scroller').clientHeight") // row
-    wanted = [box for box in expected(page, answer(page, viewer, **query)) if box[1] < visible and box[2] >= 0.51]
+    wanted = [box for box in expected(page, numbers(page, viewer, **query)) if box[1] < visible and box[2] >= 0.51]
     assert len(wanted) > 100
     for x, level, width in wanted:
         drawn = boxes[(round(x, 1), level)]
@@ -101,7 +101,7 @@ def test_texts_are_inside_their_boxes_and_can_be_read(viewer: Viewer, opened: Op
 
 def test_a_click_zooms_and_the_way_back_is_in_the_address_and_in_crumbs(viewer: Viewer, opened: Opener) -> None:
     page = flame(viewer, opened)
-    payload = answer(page, viewer)
+    payload = numbers(page, viewer)
     boxes = expected(page, payload)
     row = next(i for i, (_, level, width) in enumerate(boxes) if level == 6 and width > 300)
     height = page.evaluate("drawn.boxes[0].height + 1")
@@ -151,7 +151,7 @@ def test_a_search_says_how_much_matches_and_fades_the_rest(viewer: Viewer, opene
     page.keyboard.press("/")
     page.keyboard.type("make_ring")
     settled(page)
-    payload = answer(page, viewer, q="make_ring")
+    payload = numbers(page, viewer, q="make_ring")
     assert 0 < payload["matched"] < payload["total"]
     assert page.inner_text(".matched") == f"{100 * payload['matched'] / payload['total']:.0f}% matched"
     fills = page.evaluate("drawn.boxes.map(box => box.fill)")
@@ -189,14 +189,14 @@ def test_a_dump_has_no_flame_graph_and_the_page_says_why_and_what_there_is(viewe
 def test_a_growing_recording_is_followed_without_losing_the_place(viewer: Viewer, opened: Opener, growing: Growing) -> None:
     growing.add(("main;load", 400), ("main;work;inner", 600))
     page = flame(viewer, opened, growing.name)
-    inner = answer(page, viewer, growing.name)["nodes"]["function"]
+    inner = numbers(page, viewer, growing.name)["nodes"]["function"]
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     assert page.inner_text("#flame-node").startswith("work: 60%")
     growing.add(("main;another", 1000))
     page.wait_for_function("() => document.getElementById('flame-node').textContent.startsWith('work: 30%')")
     settled(page)
-    assert len(answer(page, viewer, growing.name)["nodes"]["function"]) == len(inner) + 1
+    assert len(numbers(page, viewer, growing.name)["nodes"]["function"]) == len(inner) + 1
 
 
 def test_a_comparison_colours_what_changed_and_only_that(viewer: Viewer, opened: Opener) -> None:
@@ -274,7 +274,7 @@ def test_a_comparison_shows_what_is_gone_and_what_chance_explains(viewer: Viewer
 def test_a_saved_page_can_be_zoomed_without_a_server(viewer: Viewer, opened: Opener, tmp_path: Path) -> None:
     page = opened()
     saved = tmp_path / "flame.html"
-    saved.write_bytes(page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/share?view=flame").body())
+    saved.write_bytes(answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/share?view=flame").body())
     page.goto(saved.as_uri())
     ready(page)
     page.keyboard.press("ArrowDown")

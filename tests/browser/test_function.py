@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, eventually, recording, settled
+from conftest import Growing, Opener, Viewer, answer, recording, settled
 
 SERVER, DUMP = "busy-server.pb.gz", "pydoc.pstats"
 MINUS = "\N{MINUS SIGN}"
@@ -20,8 +20,7 @@ WITHIN = """() => [...document.querySelectorAll('.function-page > section')]
 
 def function_id(page: Any, viewer: Viewer, name: str, label: str) -> int:
     table = f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/table?q={label}&per=500"
-    rows = eventually(lambda: page.request.get(table).json().get("rows"), "an answer")
-    return int(next(row["id"] for row in rows if row["name"] == label))
+    return int(next(row["id"] for row in answer(page, table).json()["rows"] if row["name"] == label))
 
 
 def function(viewer: Viewer, opened: Opener, name: str, label: str, **options: Any) -> tuple[Any, Any]:

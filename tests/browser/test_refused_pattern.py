@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Opener, Viewer
+from conftest import Opener, Viewer, answer, settled
 
 SERVER = "busy-server.pb.gz"
 INVALID = "sales_("
@@ -25,11 +25,11 @@ def address(viewer: Viewer, page: Any, view: str, query: str) -> str:
 def test_the_form_stays_with_the_reason_and_what_was_seen_is_seen(viewer: Viewer, opened: Opener) -> None:
     page = opened()
     page.goto(address(viewer, page, "graph", ""))
-    page.wait_for_selector(DRAWN["graph"])
+    settled(page)
     page.keyboard.press("f")
     page.keyboard.type(INVALID)
     page.keyboard.press("Enter")
-    page.wait_for_selector(".filter-form output.refused")
+    settled(page)
     assert page.inner_text(".filter-form output").startswith("Not applied: RE2 does not take the regular expression")
     field = page.locator(".filter-form input")
     assert field.evaluate("it => [it.value, it.ariaInvalid, it === document.activeElement]") == [INVALID, "true", True]
@@ -41,7 +41,8 @@ def test_the_form_stays_with_the_reason_and_what_was_seen_is_seen(viewer: Viewer
     page.click("#chips .filter .words")
     page.fill(".filter-form input", "sales_")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#chips .kept")
+    settled(page)
+    assert page.locator("#chips .kept").count() == 1
     assert page.locator("#chips .refused, #chips .not-applied").count() == 0
 
 
@@ -49,11 +50,11 @@ def test_the_form_stays_with_the_reason_and_what_was_seen_is_seen(viewer: Viewer
 def test_an_address_with_such_a_pattern_shows_the_rest(viewer: Viewer, opened: Opener, view: str, width: int) -> None:
     """The other filters hold, and so they do in what is saved from there."""
     page = opened(size={"width": width, "height": 800})
-    found = page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/table?q=sales_").json()["rows"]
+    found = answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/table?q=sales_").json()["rows"]
     select = f"&select={found[0]['id']}" if view == "function" else ""
     page.goto(address(viewer, page, view, f"hide={quote(INVALID)}&focus=sales_&ignore={quote('[')}{select}"))
-    page.wait_for_selector(DRAWN[view])
-    page.locator("#chips output.refused").nth(1).wait_for()
+    settled(page)
+    assert page.is_visible(DRAWN[view])
     reasons = page.locator("#chips output.refused").all_inner_texts()
     assert ["missing ]" in reasons[0], "missing )" in reasons[1]] == [True, True]
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -64,5 +65,5 @@ def test_an_address_with_such_a_pattern_shows_the_rest(viewer: Viewer, opened: O
 
 def test_programs_are_told_which_pattern_is_to_blame(viewer: Viewer, opened: Opener) -> None:
     page = opened()
-    answer = page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/table?focus=good&hide={quote(INVALID)}")
-    assert (answer.status, answer.json()["error"]["pattern"]) == (400, INVALID)
+    said = answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/table?focus=good&hide={quote(INVALID)}")
+    assert (said.status, said.json()["error"]["pattern"]) == (400, INVALID)

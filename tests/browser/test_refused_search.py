@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Opener, Viewer, settled
+from conftest import Opener, Viewer, answer, settled
 
 SERVER = "busy-server.pb.gz"
 INVALID, CATASTROPHIC, GOOD = "re:(", "re:((a{1,100}){1,100}){1,100}", "re:^sales_"
@@ -57,6 +57,6 @@ def test_an_address_with_such_a_search_opens(viewer: Viewer, opened: Opener, vie
 def test_programs_are_told_which_argument_is_to_blame(viewer: Viewer, opened: Opener) -> None:
     page = opened()
     ask = f"{viewer.url}api/profiles/{viewer.id_of(page, SERVER)}/table"
-    answer = page.request.get(f"{ask}?q={quote(INVALID)}")
-    assert (answer.status, answer.json()["error"]["argument"]) == (400, "q")
+    said = answer(page, f"{ask}?q={quote(INVALID)}")
+    assert (said.status, said.json()["error"]["argument"]) == (400, "q")
     assert "argument" not in page.request.get(f"{ask}?focus=(").json()["error"]

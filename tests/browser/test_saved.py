@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Opener, Viewer, drawn, settled
+from conftest import Opener, Viewer, answer, drawn, settled
 
 
 @pytest.mark.parametrize("redact", ["0", "1"])
@@ -13,8 +13,8 @@ def test_a_saved_graph_is_drawn_without_a_server(viewer: Viewer, opened: Opener,
     page = opened()
     where = f"{viewer.url}api/profiles/{viewer.id_of(page, 'busy-server')}"
     saved = tmp_path / "saved.html"
-    saved.write_bytes(page.request.get(f"{where}/share?view=graph&nodes=20&redact={redact}").body())
-    graph = page.request.get(f"{where}/graph?nodes=20").json()
+    saved.write_bytes(answer(page, f"{where}/share?view=graph&nodes=20&redact={redact}").body())
+    graph = answer(page, f"{where}/graph?nodes=20").json()
     page.goto(saved.as_uri())
     drawn(page)
     assert page.locator("#graph .node").count() == len(graph["nodes"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Opener, Viewer, eventually, put, recording, settled, start_viewer
+from conftest import DEADLINE, Opener, Viewer, answer, put, recording, settled, start_viewer
 
 from plopi.formats import write
 from plopi.model import CPU, SAMPLES, About, ProfileBuilder
@@ -68,8 +68,7 @@ class Sourced:
         page = opened(**options)
         address = f"{self.viewer.url}p/{self.viewer.id_of(page, name)}"
         table = f"{address.replace('/p/', '/api/profiles/')}/table?q=work"
-        rows = eventually(lambda: page.request.get(table).json().get("rows"), "an answer")
-        page.goto(f"{address}/function?select={rows[0]['id']}{query}")
+        page.goto(f"{address}/function?select={answer(page, table).json()['rows'][0]['id']}{query}")
         page.wait_for_selector(".listing td.code")
         settled(page)
         return page

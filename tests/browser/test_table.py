@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer, put, settled
+from conftest import Opener, Viewer, answer, put, settled
 
 from plopi import formats
 from plopi.model import CPU, ProfileBuilder
@@ -33,17 +33,17 @@ def ready(page: Any, times: int = 1) -> None:
 
 
 def rows(page: Any, viewer: Viewer, name: str, query: str = "") -> Any:
-    return page.request.get(f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/table?per=200{query}").json()
+    return answer(page, f"{viewer.url}api/profiles/{viewer.id_of(page, name)}/table?per=200{query}").json()
 
 
 @pytest.mark.parametrize("name", [SERVER, DUMP])
 def test_rows_and_bars_are_the_numbers(viewer: Viewer, opened: Opener, name: str) -> None:
     page = table(viewer, opened, name)
-    answer = rows(page, viewer, name)
+    expected = rows(page, viewer, name)
     drawn = page.evaluate(ROWS)
-    assert [row["id"] for row in drawn] == [row["id"] for row in answer["rows"][: len(drawn)]]
-    for row, wanted in zip(drawn, answer["rows"]):
-        assert row["self"] == pytest.approx(row["track"] * wanted["self"] / answer["total"], rel=0.01, abs=0.1)
+    assert [row["id"] for row in drawn] == [row["id"] for row in expected["rows"][: len(drawn)]]
+    for row, wanted in zip(drawn, expected["rows"]):
+        assert row["self"] == pytest.approx(row["track"] * wanted["self"] / expected["total"], rel=0.01, abs=0.1)
         assert wanted["label"] in row["text"]
     assert ("Calls" in page.inner_text(".table-scroller .head")) == (name == DUMP)
 
@@ -81,18 +81,18 @@ def test_heads_stand_above_their_columns(viewer: Viewer, opened: Opener) -> None
 
 def test_keys_walk_and_open_a_function(viewer: Viewer, opened: Opener) -> None:
     page = table(viewer, opened, SERVER)
-    answer = rows(page, viewer, SERVER)["rows"]
+    listed = rows(page, viewer, SERVER)["rows"]
     for _ in range(3):
         page.keyboard.press("ArrowDown")
-    assert page.locator(".table-scroller .row.at").get_attribute("data-id") == str(answer[2]["id"])
+    assert page.locator(".table-scroller .row.at").get_attribute("data-id") == str(listed[2]["id"])
     page.keyboard.press("End")
     settled(page)
-    assert page.get_attribute(".table-scroller .row.at", "data-id") == str(answer[-1]["id"])
+    assert page.get_attribute(".table-scroller .row.at", "data-id") == str(listed[-1]["id"])
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     page.wait_for_selector(".function-view[data-ready]")
     settled(page)
-    assert page.inner_text(".numbers-part h2") == answer[0]["name"]
+    assert page.inner_text(".numbers-part h2") == listed[0]["name"]
 
 
 def test_a_hundred_thousand_rows_are_a_few_elements(viewer: Viewer, opened: Opener) -> None:
