@@ -22,6 +22,7 @@ import pytest
 
 from plopi.collector.control.access import Access, Request, from_another_site
 from plopi.collector.control.http import Control
+from plopi.collector.control.tornado import PlopiHandler
 from plopi.errors import UsageError
 from plopi.formats import pprof
 from plopi.formats.limits import Limits
@@ -239,6 +240,22 @@ class TestEventLoop:
         client.wait_until(running=True)
         connection.close()
         client.wait_until(running=False)
+
+
+def test_a_client_that_leaves_at_the_last_moment_costs_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last look whether it is still there."""
+    finish = PlopiHandler.finish
+
+    def finish_late(handler: PlopiHandler, body: bytes) -> Any:
+        handler.request.connection.stream.close()  # type: ignore[union-attr]
+        return finish(handler, body)
+
+    monkeypatch.setattr(PlopiHandler, "finish", finish_late)
+    with SERVERS["tornado"](token=TOKEN, datadir=tmp_path) as port, pytest.raises((OSError, http.client.HTTPException)):
+        Client(port).ask("GET", f"{P}/status")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_every_start_and_stop_is_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
+from tornado.iostream import StreamClosedError
 from tornado.routing import Matcher, Rule
 from tornado.web import RequestHandler
 
@@ -49,7 +51,8 @@ class PlopiHandler(RequestHandler):
         self.set_status(response.status)
         for name, value in response.headers:
             self.set_header(name, value)
-        await self.finish(response.body)
+        with contextlib.suppress(StreamClosedError):  # who asked left in this very moment: nothing for the application's log
+            await self.finish(response.body)
 
     get = post = put = delete = patch = head = options = _respond
 
