@@ -6,7 +6,7 @@ import gc
 
 STEP = 2000
 """So many more things than ever before are kept, and all that lives is set aside."""
-ROUNDS = (10_000, 10, 100)
+ROUNDS = (2000, 50, 20)
 """Rounds are rarer than Python's own: a connection is twenty things, a page of the index hundreds, and few are in cycles."""
 
 
