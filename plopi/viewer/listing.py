@@ -21,6 +21,8 @@ SORTS = (
 NEEDS_VITALS = frozenset(("cpu_percent", "rss"))
 MAX_PER, MAX_QUERY = 200, 200
 MOST_ORDERS = 16
+MOST_ROWS = 400_000
+"""In all orders together, or twice as many as there are profiles: a row takes about 170 bytes in each."""
 FEW = 100
 """So many changes are taken in by the loop itself."""
 MOST_ONE_BY_ONE = 1000
@@ -195,7 +197,8 @@ class Listing:
         self._orders[order.which] = order
         for each in missed:
             self._put(order, each, now_ns)
-        while len(self._orders) > MOST_ORDERS:
+        most = max(MOST_ROWS, 2 * len(self._entries))
+        while len(self._orders) > MOST_ORDERS or sum(map(len, self._orders.values())) > most:
             self._orders.popitem(last=False)
 
     def _put(self, order: Order, profile_id: str, now_ns: int) -> None:

@@ -319,6 +319,15 @@ def test_a_known_order_with_little_news_needs_no_thread() -> None:
     assert not listing.is_at_hand(Question(sort="rss"), news_of([], 1, 2, few)), "all processes are asked for that"
 
 
+def test_orders_of_many_profiles_are_few() -> None:
+    """What somebody looked at last stays."""
+    listing, asked = listing_of([entry(name) for name in "abc"]), [Question(sort=sort) for sort in ("size", "name", "host")]
+    with mock.patch.object(listing_module, "MOST_ROWS", 6):
+        for question in asked:
+            page_of(listing, question)
+    assert [bool(listing.page(question, lambda _: None)) for question in asked] == [False, True, True]
+
+
 def test_an_order_that_many_want_is_made_once_and_holds_up_no_other(tmp_path: Path) -> None:
     """While it is made, a list in a known order is answered."""
     put(tmp_path / "a.pb.gz", pprof())
