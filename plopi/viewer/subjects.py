@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from plopi.model import Profile
 from plopi.viewer import view
@@ -105,6 +107,16 @@ class Subjects:
         self._most_bytes, self._clock = most_bytes, clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, _Derived] = OrderedDict()
+        self._turns: WeakValueDictionary[view.Subject, asyncio.Lock] = WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, *subjects: view.Subject) -> AsyncIterator[None]:
+        """Whoever has indexes of these subjects made by a thread waits here until nobody else does: of threads that wait for
+        each other there would soon be none left. On the event loop."""
+        async with contextlib.AsyncExitStack() as waiting:
+            for ids in sorted(set(subjects)):
+                await waiting.enter_async_context(self._turns.setdefault(ids, asyncio.Lock()))
+            yield
 
     def steady(self, ids: view.Subject, lens: Lens = PLAIN, against: view.Against | None = None) -> tuple[Subject, ...] | None:
         """What to look at (a subject, and its base in a diff) as it was a moment ago, where that was dear; None: as it is now.

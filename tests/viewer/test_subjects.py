@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +167,28 @@ def test_what_was_dear_to_work_out_stands_for_as_long_again(monkeypatch: pytest.
     monkeypatch.setattr(subjects, "LONGEST_REST", 0.0)
     found.index(after)
     assert found.steady(before.ids) is None
+
+
+def test_who_waits_for_a_merge_keeps_nobody_else_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views are made by two threads: a merge that takes long holds one of them, however many ask for it."""
+    for name in ("one", "two"):
+        put(tmp_path / f"{name}.pb.gz", pprof(f"main;{name}"))
+    begun, ended = threading.Event(), threading.Event()
+
+    def slowly(*given: Any) -> Index:
+        begun.set()
+        assert ended.wait(20)
+        return merged(*given)
+
+    monkeypatch.setattr(subjects, "merged", slowly)
+    with viewer(tmp_path) as running, ThreadPoolExecutor(3) as pages:
+        one, two = ids(running.client, "one.pb.gz"), ids(running.client, "two.pb.gz")
+        asked = [pages.submit(running.client.view, f"{one}+{two}", view) for view in ("table", "graph", "table?focus=main")]
+        try:
+            assert begun.wait(20)
+            for _ in range(5):  # meanwhile the other two have come
+                assert running.client.view(one, "table").status == 200
+            assert not any(each.done() for each in asked)
+        finally:
+            ended.set()
+        assert [each.result().status for each in asked] == [200, 200, 200]

@@ -80,6 +80,17 @@ class Profiles(Api):
     head = get
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A subject, the revisions of all that has a part in what is seen of it, how to get at that (in a thread), and of which
+    subjects it is made."""
+
+    subject: Subject
+    revisions: str
+    index: Callable[[], Index]
+    turns: tuple[tuple[str, ...], ...]
+
+
 class SubjectApi(Api):
     """What is about one profile or several merged."""
 
@@ -92,6 +103,10 @@ class SubjectApi(Api):
             self.entry(str(error.args[0]))
             raise
 
+    async def index_of(self, seen: Seen) -> Index:
+        async with self.services.subjects.turn(*seen.turns):
+            return await asyncio.get_running_loop().run_in_executor(self.services.threads, seen.index)
+
 
 class ProfileDetail(SubjectApi):
     """``GET api/profiles/SUBJECT``."""
@@ -103,25 +118,17 @@ class ProfileDetail(SubjectApi):
             await self.answer(lambda: detail(entries[0], now_ns, self.vital(entries[0])))
             return
         (subject,) = self.services.subjects.steady(ids) or (await self.load(ids),)
+        about = await self.index_of(Seen(subject, subject.revision, lambda: self.services.subjects.index(subject), (ids,)))
         await self.answer(
             lambda: payloads.merged(
                 subject.profiles,
-                self.services.subjects.index(subject).profile,
+                about.profile,
                 [detail(entry, now_ns, self.vital(entry)) for entry in entries],
                 subject.revision,
             )
         )
 
     head = get
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A subject, the revisions of all that has a part in what is seen of it, and how to get at that (in a thread)."""
-
-    subject: Subject
-    revisions: str
-    index: Callable[[], Index]
 
 
 class ViewHandler(SubjectApi):
@@ -135,8 +142,9 @@ class ViewHandler(SubjectApi):
         if self.unchanged(etag_of(seen.revisions, plopi.__version__)):
             return
 
+        about = await self.index_of(seen)
+
         def make() -> Mapping[str, Any]:
-            about = seen.index()
             try:
                 return self.make(about, View.parse(self.all_arguments(), about.profile), seen.subject.revision, *path)
             except payloads.NoSuchFunction as error:
@@ -153,10 +161,10 @@ class ViewHandler(SubjectApi):
         steady = subjects.steady(ids, lens, against)
         if against is None:
             (subject,) = steady or (await self.load(ids),)
-            return Seen(subject, subject.revision, lambda: subjects.index(subject, lens))
+            return Seen(subject, subject.revision, lambda: subjects.index(subject, lens), (ids,))
         subject, base = steady or (await self.load(ids), await self.load(against.subject, by_name=True))
         revisions = f"{subject.revision}-{base.revision}"
-        return Seen(subject, revisions, lambda: subjects.compare(subject, lens, base, against))
+        return Seen(subject, revisions, lambda: subjects.compare(subject, lens, base, against), (ids, base.ids))
 
     def lens(self) -> Lens:
         """What the view is seen through."""

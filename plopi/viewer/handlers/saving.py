@@ -48,8 +48,9 @@ class Saving(ViewHandler):
 
     async def get(self, subject_text: str, *path: str) -> None:
         seen = await self.look(subject_text)
+        about = await self.index_of(seen)
         body, kind, end = await asyncio.get_running_loop().run_in_executor(
-            self.services.threads, lambda: self.made(seen.index(), seen.subject)
+            self.services.threads, lambda: self.made(about, seen.subject)
         )
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", "+".join(seen.subject.names))[:100].strip(".-") or "profile"
         self.set_header("Content-Type", kind)

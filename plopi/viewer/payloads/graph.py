@@ -11,6 +11,7 @@ from plopi.viewer.analysis import Index, context, names, packages
 from plopi.viewer.analysis.call_graph import Numbers, Selection
 from plopi.viewer.analysis.choose import Picture
 from plopi.viewer.analysis.derived import unfiltered_total
+from plopi.viewer.analysis.forest import Forests
 from plopi.viewer.analysis.links import link
 from plopi.viewer.analysis.rank import Choice
 from plopi.viewer.payloads.common import (
@@ -131,6 +132,8 @@ def _edges(about: Index, look: Look, picture: Picture, label: Mapping[int, str])
 
 
 def _link_weights(numbers: Numbers, picture: Picture) -> dict[tuple[int, int], int]:
-    """What one side's weights say of edges that were chosen for both."""
-    linked = link(numbers, np.array(picture.nodes, dtype=np.int64))
+    """What one side's weights say of edges that were chosen for both. Of a side that grows the old trees are not gone through
+    again, but for those whose scale changes."""
+    nodes = np.array(picture.nodes, dtype=np.int64)
+    linked = link(numbers, nodes, Forests(numbers.structure.functions, nodes, key="one side"))
     return {(found.caller, found.callee): found.weight for found in linked.links}
