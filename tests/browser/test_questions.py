@@ -128,12 +128,12 @@ def test_only_profiles_of_the_same_kind_are_offered(viewer: Viewer, opened: Open
 
 
 def test_arrows_of_the_selected_function_say_their_shares(hand: Hand) -> None:
-    assert not hand.page.locator("#graph .tag", has_text="%").count()
+    before = hand.page.locator("#graph .tag").all_text_contents()
     hand.click("#functions tbody tr:has-text('make_ring')")
     settled(hand.page)
-    tags = hand.page.locator("#graph .tag", has_text="%").all_text_contents()
+    tags = hand.page.locator("#graph .tag.is-near", has_text="%").all_text_contents()
     listed = hand.page.locator("#details .rows .n").all_inner_texts()
     assert tags and {tag.split(" · ")[0] for tag in tags} <= set(listed)
     hand.press("Escape")
     settled(hand.page)
-    assert not hand.page.locator("#graph .tag", has_text="%").count()
+    assert hand.page.locator("#graph .tag").all_text_contents() == before

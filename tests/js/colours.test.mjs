@@ -78,6 +78,10 @@ for (const theme of Object.keys(THEMES)) {
       assert.ok(contrast(of(text), of(ground)) >= 4.5, `${text} on ${ground}`);
   });
 
+  test(`${theme}: arrows that carry much have the contrast that WCAG asks of graphics`, () => {
+    assert.ok(contrast(colour(theme, "edge"), colour(theme, "bg")) >= 3);
+  });
+
   test(`${theme}: text in the boxes of a flame graph can be read`, () => {
     const on = (name, part) => contrast(colour(theme, "ink"), mix255(colour(theme, name), colour(theme, "bg"), part));
     for (const name of [0, 1, 2, 3, 4, 5, 6, 7, 8, "x"])

@@ -39,6 +39,7 @@ export function drawEdge({ group, parts }, item, route) {
   parts.hit.setAttribute("d", path(points));
   parts.hit.setAttribute("stroke-width", Math.max(HIT_WIDTH, item.width + 4).toFixed(1));
   group.classList.toggle("thin", item.width < THIN);
+  group.classList.toggle("heavy", item.heavy);
   group.classList.toggle("residual", item.edge.residual);
   group.classList.toggle("back", Boolean(item.edge.back));
   for (const name of CHANGES) group.classList.toggle(name, name === item.change);

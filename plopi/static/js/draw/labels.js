@@ -4,6 +4,10 @@ import { placeLabels, RING } from "../layout/exports.js";
 import { tagOf } from "./text.js";
 
 const TAG_IMPORTANCE = -1;
+/** Where on its arrow a tag may be, in parts of the way, the best first. */
+const SPOTS = [0.45, 0.3, 0.62];
+/** A plain number on an arrow that is not this many pixels longer than itself would hide it. */
+const LEFT_TO_SEE = 24;
 
 export class Labels {
   constructor(layer, handlers) {
@@ -42,7 +46,8 @@ export class Labels {
       if (!route) continue;
       arrows.push({ points: route.points.map(([x, y]) => [x * k, y * k]), width: Math.max(item.width * k, 1) });
       const tag = this.tags.get(item.key);
-      if (tag) tags.push({ ...tagCircle(item, route, k), sizes: this.#sizes(tag.sizes) });
+      if (tag && (!tag.plain || lengthOf(route.points) * k >= tag.sizes[0].height * this.size + LEFT_TO_SEE))
+        tags.push({ ...tagCircle(item, route, k), sizes: this.#sizes(tag.sizes) });
     }
     const obstacles = [...loops.values()].map(({ circle }) => ({ x: circle.x * k, y: circle.y * k, r: circle.r * k }));
     const limits = bounds ?? { x0: -1e9, y0: -1e9, x1: 1e9, y1: 1e9 };
@@ -114,28 +119,31 @@ export class Labels {
   }
 }
 
-/** What stands on arrows, by key. Numbers on all of them would hide the picture. */
+/** What stands on arrows, by key: numbers on the heaviest and on those of the chosen function. On all of them they would hide the picture. */
 function tagsOf({ edges, payload }, chosen) {
   const tags = edges.map(({ key, edge, tag }) => [key, edge.caller === chosen || edge.callee === chosen ? tagOf(edge, payload.total) : tag]);
   return new Map(tags.filter(([, tag]) => tag));
 }
 
 function tagCircle(item, route, k) {
-  const [x, y] = halfway(route.points);
+  const spots = SPOTS.map((part) => along(route.points, part).map((value) => value * k));
   return {
     id: `tag ${item.key}`,
-    x: x * k,
-    y: y * k,
+    spots,
     r: 0,
     importance: TAG_IMPORTANCE + item.edge.weight * 1e-18,
     onArrow: true,
   };
 }
 
-function halfway(points) {
+function lengthOf(points) {
   let length = 0;
   for (let i = 1; i < points.length; i++) length += Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
-  let left = length * 0.45;
+  return length;
+}
+
+function along(points, part) {
+  let left = lengthOf(points) * part;
   for (let i = 1; i < points.length; i++) {
     const step = Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
     if (step >= left && step > 0) {
@@ -159,16 +167,18 @@ function drawLabel(element, item, spot, size) {
   place(numbers, x, spot.y0 + 24 * size, spot.align, figures);
 }
 
-function drawTag(element, tag, spot, size) {
+function drawTag(element, { plain, sizes }, spot, size) {
   const [rect, text] = element.children;
+  const { name, height } = sizes[spot.level];
+  element.classList.toggle("plain", plain);
   rect.setAttribute("x", spot.x0.toFixed(1));
   rect.setAttribute("y", spot.y0.toFixed(1));
   rect.setAttribute("width", (spot.x1 - spot.x0).toFixed(1));
-  rect.setAttribute("height", (16 * size).toFixed(1));
-  rect.setAttribute("rx", (8 * size).toFixed(1));
-  text.textContent = tag.name;
+  rect.setAttribute("height", ((height - 1) * size).toFixed(1));
+  rect.setAttribute("rx", (((height - 1) * size) / 2).toFixed(1));
+  text.textContent = name;
   text.setAttribute("x", ((spot.x0 + spot.x1) / 2).toFixed(1));
-  text.setAttribute("y", (spot.y0 + 12 * size).toFixed(1));
+  text.setAttribute("y", (spot.y0 + ((height - 1) / 2 + 4) * size).toFixed(1));
 }
 
 function place(text, x, y, anchor, content) {

@@ -11,6 +11,10 @@ export const MARGIN = { left: 16, right: 14, top: 16, bottom: 18 };
 /** No layout reserves more than this for a label: longer ones take their chance. */
 const LABEL_SPACE = 150;
 
+/** Arrows of at least this part of the total are told from their ground at a glance, and the heaviest few say their shares. */
+const HEAVY = 0.05;
+const MOST_TAGGED = 12;
+
 /** In a diff room is made for both sides, so that either compared with the other stands at the same places. */
 const heavier = (edge) => Math.max(edge.weight, edge.base_weight ?? 0);
 
@@ -44,7 +48,7 @@ export function layoutRequest(payload, kind, size, known = []) {
 
 /**
  * @param positions Map by id of [x, y]
- * @returns {{scales, nodes: [{id, x, y, r, before, node, label, importance}], edges: [{key, edge, width, change, tag}]}};
+ * @returns {{scales, nodes: [{id, x, y, r, before, node, label, importance}], edges: [{key, edge, width, change, heavy, tag}]}};
  *   in a diff `before` is the radius that the circle had, `change` a colour class (format.js)
  */
 export function makeScene(payload, size, positions) {
@@ -63,15 +67,16 @@ export function makeScene(payload, size, positions) {
       importance: importance(node, total),
     };
   });
-  const edges = payload.edges
-    .filter((edge) => edge.caller !== edge.callee)
-    .map((edge) => ({
-      key: edgeKey(edge),
-      edge,
-      width: scales.width(edge.weight),
-      change: payload.base ? changeClass(edge.weight, edge.base_weight, edge.noise, total) : null,
-      tag: tagOf(edge),
-    }));
+  const drawn = payload.edges.filter((edge) => edge.caller !== edge.callee);
+  const least = Math.max(HEAVY * total, [...drawn].map(heavier).sort((a, b) => b - a)[MOST_TAGGED - 1] ?? 0);
+  const edges = drawn.map((edge) => ({
+    key: edgeKey(edge),
+    edge,
+    width: scales.width(edge.weight),
+    change: payload.base ? changeClass(edge.weight, edge.base_weight, edge.noise, total) : null,
+    heavy: heavier(edge) >= HEAVY * total,
+    tag: tagOf(edge, heavier(edge) >= least ? total : 0),
+  }));
   return { payload, size, scales, nodes, edges };
 }
 

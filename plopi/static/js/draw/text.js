@@ -1,5 +1,5 @@
 /** What labels say and how large that is on the screen. Fonts here and in css/graph.css are the same. */
-import { share, shorten, signedShare } from "../format.js";
+import { changeMark, share, shorten, signedShare } from "../format.js";
 
 export const FAMILY = '"Inter", "Roboto", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
 export const NAME_SIZE = 12;
@@ -68,9 +68,15 @@ function numbersOf({ self, cum, base_self: baseSelf, base_cum: baseCum }, total)
   return self === cum && own === all ? own : `${own} · ${all}`;
 }
 
-/** What stands on an arrow: the wrappers folded into it, if any; its share of the total where `total` is given. */
+/**
+ * What stands on an arrow: its share of the total (in a diff its change) where `total` is given, and the wrappers folded into it, if any;
+ * these alone where there is no room for both. {plain: whether there are none, sizes: [{name, width, height}]}, or null.
+ */
 export function tagOf(edge, total = 0) {
   const { length } = edge.wrappers;
-  const words = [total ? share(edge.weight, total) : "", length ? `${length} wrapper${length === 1 ? "" : "s"}` : ""].filter(Boolean).join(" · ");
-  return words ? { name: words, sizes: [{ width: textWidth(words, `${NUMBERS_SIZE}px ${FAMILY}`) + 14, height: 17 }] } : null;
+  const wrappers = length ? `${length} wrapper${length === 1 ? "" : "s"}` : "";
+  const part = total ? (edge.base_weight === undefined ? share(edge.weight, total) : changeMark(edge.weight, edge.base_weight, edge.noise, total)) : "";
+  const names = [[part, wrappers].filter(Boolean).join(" · "), part && wrappers].filter(Boolean);
+  const sizes = names.map((name) => ({ name, width: textWidth(name, `${NUMBERS_SIZE}px ${FAMILY}`) + (length ? 14 : 8), height: length ? 17 : 14 }));
+  return sizes.length ? { plain: !length, sizes } : null;
 }

@@ -16,13 +16,14 @@ const SIDES = [
   { name: "below-left", x: -0.72, y: 0.72, cost: 7 },
   { name: "above-left", x: -0.72, y: -0.72, cost: 7 },
 ];
-/** A tag sits on its own arrow, or not at all. */
-const ON_ARROW = [{ name: "on", x: 0, y: 0, cost: 0 }];
+/** A tag sits on its own arrow, on one of its spots, or not at all. */
+const spotsOf = ({ spots }) => spots.map((at, i) => ({ name: "on", x: 0, y: 0, cost: i, at }));
 /** What it costs to say less by one step: a good deal of arrow under the text before that is the better choice. */
 const SHORT_COST = 22;
 
 /**
- * @param circles [{id, x, y, r, importance, sizes: [{width, height}], onArrow}] in screen pixels; sizes from whole to shortest
+ * @param circles [{id, x, y, r, importance, sizes: [{width, height}]}] in screen pixels, sizes from whole to shortest; and what stands on
+ *   arrows, which has what room the names leave: [{id, importance, sizes, onArrow: true, spots: [[x, y]]}]
  * @param arrows [{points, width, caller, callee}] in screen pixels
  * @param bounds rectangle labels must stay inside
  * @param obstacles more circles {x, y, r} to keep off
@@ -36,20 +37,25 @@ export function placeLabels(circles, arrows, bounds, obstacles = []) {
   const order = [...circles].sort((a, b) => b.importance - a.importance || (String(a.id) < String(b.id) ? -1 : 1));
   const homeless = [];
   const leaders = [];
-  for (const circle of order) {
-    const best = bestPlace(circle, taken, lines, placed, bounds);
-    if (!best && !circle.onArrow) homeless.push(circle);
-    if (!best) continue;
+  const put = (circle, best) => {
     placed.push(best);
     result.set(circle.id, best);
+  };
+  for (const circle of order.filter(({ onArrow }) => !onArrow)) {
+    const best = bestPlace(circle, taken, lines, placed, bounds);
+    if (best) put(circle, best);
+    else homeless.push(circle);
   }
   const costOf = (rect, limit) => costOfArrows(rect, lines, limit);
   for (const circle of homeless) {
     const best = placeFar(circle, { taken, placed, leaders, bounds, costOf });
     if (!best) continue;
-    placed.push(best);
+    put(circle, best);
     leaders.push(best.leader);
-    result.set(circle.id, best);
+  }
+  for (const circle of order.filter(({ onArrow }) => onArrow)) {
+    const best = bestPlace(circle, taken, lines, placed, bounds);
+    if (best && !leaders.some(([from, to]) => lengthInside(from, to, best))) put(circle, best);
   }
   return result;
 }
@@ -58,7 +64,7 @@ function bestPlace(circle, taken, lines, placed, bounds) {
   let best = null;
   let lowest = Infinity;
   circle.sizes.forEach((size, level) => {
-    for (const side of circle.onArrow ? ON_ARROW : SIDES) {
+    for (const side of circle.onArrow ? spotsOf(circle) : SIDES) {
       const base = side.cost + level * SHORT_COST;
       if (base >= lowest) continue;
       const rect = rectAt(circle, size, side);
@@ -76,8 +82,9 @@ const alignOf = (side) => (side.x > 0.1 ? "start" : side.x < -0.1 ? "end" : "mid
 
 function rectAt(circle, { width, height }, side) {
   const reach = circle.r + GAP;
-  const x = circle.x + side.x * reach;
-  const y = circle.y + side.y * reach;
+  const [cx, cy] = side.at ?? [circle.x, circle.y];
+  const x = cx + side.x * reach;
+  const y = cy + side.y * reach;
   const x0 = side.x > 0.1 ? x : side.x < -0.1 ? x - width : x - width / 2;
   const y0 =
     side.y > 0.1
