@@ -85,6 +85,7 @@ def add_up(stacks: Iterable[tuple[list[str], float]], labels: frozenset[str]) ->
 
 def read_plopi(path: Path, labels: frozenset[str], clock: str) -> Measured:
     from plopi import formats
+    from plopi.collector.clock import kernel_tick_ns
 
     profile = formats.read(path.read_bytes(), path.name)
     names = [sample_type.name for sample_type in profile.sample_types]
@@ -99,7 +100,10 @@ def read_plopi(path: Path, labels: frozenset[str], clock: str) -> Measured:
 
     stacks = [(leaf_first(int(stack)), int(weight)) for stack, weight in zip(profile.samples.stack, times)]
     weights = add_up(stacks, labels)
-    return Measured(weights, int(sum(counts)), sum(weights.values()) / 1e9)
+    taken, seconds = int(sum(counts)), sum(weights.values()) / 1e9
+    if clock == "cpu" and "wall" in names:  # most of the samples are wall time's
+        taken = min(taken, round(seconds * 1e9 / max(profile.about.period_ns or 0, kernel_tick_ns())))
+    return Measured(weights, taken, seconds)
 
 
 def plopi(engine: str, clock: str = "cpu", mode: str = "") -> Profiler:

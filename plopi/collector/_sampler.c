@@ -31,6 +31,7 @@ enum { OFF, ON };
 #endif
 #define MAX_BASES 4096
 static const int of_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+#define MAX_UNSEEN_NS UINT64_C(500000000)
 #define COST_EVERY 64 /* one sample in so many is timed */
 
 typedef struct {
@@ -283,9 +284,12 @@ static uint32_t stack_from_outside(PyThreadState *thread) {
 }
 
 /* List the interpreter's threads: new ones are watched from now on, those without a thread state are left alone. Ended ones, whose samples
-   have been drained by now, are forgotten. */
+   have been drained by now, are forgotten. A new one was born at some moment since they were listed last, on average half-way. */
 static void list_threads(int32_t but) {
     wall.pass++;
+    uint64_t now = read_clock(CLOCK_MONOTONIC), unseen_ns = wall.listed_ns ? (now - wall.listed_ns) / 2 : 0;
+    unseen_ns = unseen_ns > MAX_UNSEEN_NS ? MAX_UNSEEN_NS : unseen_ns;
+    wall.listed_ns = now;
     for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL; thread = PyThreadState_Next(thread)) {
         int32_t tid = tid_of(thread);
         uint32_t known = map_get(&wall.by_tid, (uint64_t)tid);
@@ -294,7 +298,7 @@ static void list_threads(int32_t but) {
             wall.rows[known].pass = wall.pass;
         } else if (tid != 0 && tid != but && (!session.main_only || tid == session.pid)) {
             uint32_t node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
-            watch_thread(thread, tid, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node);
+            watch_thread(thread, tid, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node, unseen_ns);
         }
     }
     for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {

@@ -53,8 +53,9 @@ static struct {
     uint64_t interval_ns;
     _Atomic uint64_t seen, torn; /* samples taken from outside, and stacks that were not whole */
     _Atomic uint64_t cost_ns; /* CPU time of the ticker and of those before it */
-    Map by_tid;       /* the drain's alone, as is the next */
+    Map by_tid;       /* the drain's alone, as are the next two */
     uint32_t pass;
+    uint64_t listed_ns; /* when threads were listed last */
 } wall;
 
 /* Signal one thread; the handler learns from the value which row is meant. */
@@ -272,10 +273,12 @@ static void settle_row(Tables *tables, Watched *row) {
 static void wall_forget(void) {
     map_free(&wall.by_tid);
     atomic_store(&wall.count, 0);
+    wall.listed_ns = 0;
     memset(wall.rows, 0, sizeof wall.rows);
 }
 
-static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uint32_t node) {
+/* The stack in which the thread was found also gets `unseen_ns`, for the time since its birth. */
+static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uint32_t node, uint64_t unseen_ns) {
     uint32_t count = atomic_load(&wall.count), index = 0;
     while (index < count && wall.rows[index].tid != 0) {
         index++;
@@ -285,7 +288,10 @@ static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uin
     }
     Watched *row = &wall.rows[index];
     row->gone = 0;
-    row->due_ns = row->still_ns = row->still = row->seen_cpu_ns = 0;
+    row->seen_cpu_ns = 0;
+    row->due_ns = node == NO_ROW ? unseen_ns : 0;
+    row->still_ns = node == NO_ROW ? 0 : unseen_ns;
+    row->still = unseen_ns && node != NO_ROW ? unseen_ns / wall.interval_ns : 0;
     row->state = state;
     row->pass = wall.pass;
     row->ident = state->thread_id;

@@ -14,6 +14,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -333,6 +334,105 @@ def restarts(seconds: float) -> None:
     worker.join()
 
 
+@scenario
+def waits(seconds: float) -> None:
+    """Threads that go from wait to wait, through code that dies: those that do not run are looked at from outside."""
+    lock = threading.Lock()
+    end = time.monotonic() + seconds
+
+    def go_round(k: int) -> None:
+        while time.monotonic() < end:
+            names: dict[str, Any] = {}
+            exec(compile(f"import time\ndef f{k}(n):\n    time.sleep(n)\nf{k}(0.0005)\n", "<made>", "exec"), names)
+            del names
+            with lock:
+                time.sleep(0.0002)
+            down(40, lambda: time.sleep(0.0003))
+            for _ in gen(2):
+                time.sleep(0.0001)
+
+    started = [threading.Thread(target=go_round, args=(k,)) for k in range(12)]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+
+
+@scenario
+def native_threads(seconds: float) -> None:
+    """Of C, unknown to ``threading``: their thread states come and go with each call back, and are used again by others."""
+    import ctypes
+
+    libc, called = ctypes.CDLL(None), [0]
+
+    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+    def call_back(_: object) -> None:
+        time.sleep(0.0002)
+        called[0] += sum(gen(10)) + down(10, lambda: 1) == 46
+
+    for turn in until(seconds):
+        threads = [ctypes.c_ulong() for _ in range(8)]
+        for thread in threads:
+            assert libc.pthread_create(ctypes.byref(thread), None, call_back, None) == 0
+        for thread in threads:
+            libc.pthread_join(thread, None)
+        assert called[0] == 8 * (turn + 1)
+
+
+@scenario
+def hooks(seconds: float) -> None:
+    """Tracing, profiling and monitoring switched on and off: instructions are exchanged under running frames."""
+
+    def hook(*_: object) -> Any:
+        return hook
+
+    monitoring: Any = getattr(sys, "monitoring", None)  # from 3.12 on
+    if monitoring:
+        monitoring.use_tool_id(monitoring.OPTIMIZER_ID, "stress")
+        events = (monitoring.events.PY_START, monitoring.events.PY_RETURN, monitoring.events.LINE, monitoring.events.PY_YIELD)
+        for event in events:
+            monitoring.register_callback(monitoring.OPTIMIZER_ID, event, lambda *_: None)
+    for turn in until(seconds):
+        sys.settrace(hook if turn % 2 else None)
+        sys.setprofile(hook if turn % 3 else None)
+        if monitoring:
+            monitoring.set_events(monitoring.OPTIMIZER_ID, sum(events) if turn % 5 < 2 else 0)
+        assert sum(gen(10)) + down(10, lambda: sorted(range(3), key=lambda x: -x)[0]) == 47
+    sys.settrace(None)
+    sys.setprofile(None)
+    if monitoring:
+        monitoring.free_tool_id(monitoring.OPTIMIZER_ID)
+
+
+@scenario
+def trampolines(seconds: float) -> None:
+    """For ``perf`` (from 3.12 on): each call has C frames of its own. Not beside the JIT compiler."""
+    try:
+        sys.activate_stack_trampoline("perf")
+    except (AttributeError, ValueError):
+        return
+    for _ in until(seconds):
+        assert sum(gen(10)) + down(10, lambda: sorted(range(3), key=lambda x: -x)[0]) == 47
+    sys.deactivate_stack_trampoline()
+    Path(f"/tmp/perf-{os.getpid()}.map").unlink(missing_ok=True)
+
+
+@scenario
+def remote(seconds: float) -> None:
+    """Scripts that another process has this one run (from 3.14 on), as debuggers do; none where it may not."""
+    if not hasattr(sys, "remote_exec"):
+        return
+    source = "def asked(n):\n    return asked(n - 1) if n else sum(i for i in range(500))\nassert asked(20) == 124750\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(source)
+        script.flush()
+        asker = f"import sys, time\nwhile True:\n    sys.remote_exec({os.getpid()}, {script.name!r}); time.sleep(0.01)\n"
+        with subprocess.Popen([sys.executable, "-c", asker], stderr=subprocess.DEVNULL) as process:
+            for _ in until(seconds):
+                assert sum(gen(10)) + down(10, lambda: 1) == 46
+            process.kill()
+
+
 # -- what can call what ---------------------------------------------------------------------------------------------------------
 
 Edge = tuple[str, str]
@@ -437,7 +537,7 @@ class Storm:
 
 
 STORM: Storm
-NOT_LEARNT = ("forks", "interpreters", "restarts", "imports", "threads", "nogil")
+NOT_LEARNT = ("forks", "interpreters", "restarts", "imports", "threads", "nogil", "waits", "native_threads", "hooks", "remote")
 """Where other calls than the scenario's are in play."""
 
 

@@ -14,6 +14,7 @@ from targets import Built
 SCENARIOS = (
     *("calls", "generators", "chunks", "recursion", "coroutines", "codes", "imports"),
     *("threads", "nogil", "collections", "forks", "interpreters", "restarts"),
+    *("waits", "native_threads", "hooks", "trampolines", "remote"),
 )
 
 
@@ -355,6 +356,25 @@ def test_wall_time_goes_to_where_each_thread_stood(native: Built) -> None:
     assert sums["waits"] == pytest.approx(whole, abs=0.15)
     assert sums["work"] == pytest.approx(truth["sleep"], abs=0.15)
     assert sums["spin"] == pytest.approx(truth["spin"], abs=0.15)
+
+
+def test_wall_time_of_threads_that_are_born_meanwhile_begins_about_when_they_do(native: Built) -> None:
+    """They are noticed ten times a second: without what they lived before, an eighth of it would be missing."""
+    [found, truth] = run(
+        native,
+        """
+        lived = []
+        def live():
+            begin = time.monotonic(); time.sleep(0.4); lived.append(time.monotonic() - begin)
+        def work():
+            threads = [threading.Thread(target=live) for _ in range(20)]
+            for thread in threads: thread.start(); time.sleep(0.03)
+            for thread in threads: thread.join()
+        profile = profiled(work, mode="wall", interval=0.005).snapshot()
+        print(json.dumps([shares(profile, "wall")["live"], sum(lived)]))
+        """,
+    )
+    assert found == pytest.approx(truth, rel=0.08)
 
 
 WAITING_IN_C = """
