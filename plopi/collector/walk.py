@@ -77,7 +77,9 @@ _pthread_clock: Callable[[int], int] | None = getattr(time, "pthread_getcpuclock
 _LINUX, _OF_THREAD = sys.platform == "linux", 6
 """The kernel's clock id of a thread: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, above them the inverted number of the thread."""
 _swap_gc = sys.version_info < (3, 12)
-"""Before 3.12 a collection inside ``sys._current_frames`` could take its lock a second time."""
+"""Before 3.12 a collection may begin wherever an object is made, and let other threads run: inside ``sys._current_frames``, whose
+lock they may want, or inside ``f_back`` of another thread's frame (3.11 makes the object then): its caller may have returned by
+then, and what lies in its place is taken for a frame. So there is none while others' frames are asked for and walked."""
 
 
 def thread_clock(s: Sampler, ident: int) -> int:
@@ -144,7 +146,7 @@ class Sampler:
         self.gc_record: Record | None = None
         self.gc_clock = thread_time_ns if timer else time.monotonic_ns
         self.gc_stride = 1
-        for ident in () if is_free_threaded() else sys._current_frames():
+        for ident in () if is_free_threaded() else _current_frames():
             with contextlib.suppress(OSError):  # it has just ended
                 adopt(self, ident)
         self.mine = self.records.get(self.main) or adopt(self, self.main)
@@ -209,6 +211,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         error, s.undelivered = s.undelivered, None
         raise error
     s.busy = True
+    held = False
     try:
         begin = perf_counter_ns()
         cpu = 0
@@ -236,13 +239,10 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 frames: dict[int, FrameType] = {}
             elif signum and s.alone > 1:
                 frames = {}
-            elif _swap_gc and gc.isenabled():
-                gc.disable()
-                try:
-                    frames = sys._current_frames()
-                finally:
-                    gc.enable()
             else:
+                if _swap_gc and gc.isenabled():
+                    held = True
+                    gc.disable()
                 frames = sys._current_frames()
             frames.pop(s.helper, None)
             if s.alone > 1 and not signum:
@@ -403,7 +403,26 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         if s.errors_in_a_row >= ERRORS_IN_A_ROW and signum:
             signal.setitimer(s.which, 0)
     finally:
+        if held:
+            gc.enable()
         s.busy = False
+
+
+def _hold() -> bool:
+    """No collection from now on, where one could do harm; whether they are to be allowed again afterwards."""
+    held = _swap_gc and gc.isenabled()
+    if held:
+        gc.disable()
+    return held
+
+
+def _current_frames() -> dict[int, FrameType]:
+    held = _hold()
+    try:
+        return sys._current_frames()
+    finally:
+        if held:
+            gc.enable()
 
 
 def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
@@ -428,12 +447,17 @@ def chain_of(s: Sampler, frame: FrameType) -> tuple[list[CodeType | int], None, 
     """The stack as ``on_tick`` takes it down, without marks, and whether frames towards the root are missing."""
     chain: list[CodeType | int] = []
     walked: FrameType | None = frame
-    for stretch in s.stretches:
-        for _ in stretch:
-            if walked is None:
-                break
-            chain += (walked.f_code, walked.f_lasti)
-            walked = walked.f_back
+    held = _hold()
+    try:
+        for stretch in s.stretches:
+            for _ in stretch:
+                if walked is None:
+                    break
+                chain += (walked.f_code, walked.f_lasti)
+                walked = walked.f_back
+    finally:
+        if held:
+            gc.enable()
     return chain, None, walked is not None
 
 
@@ -441,11 +465,16 @@ def remove_marks(s: Sampler | None) -> None:
     """From the frames of all threads that may be looked at. Those of suspended greenlets keep theirs, which do nothing."""
     others = s is not None and not is_free_threaded() and (s.interpreters is None or len(s.interpreters()) == 1)
     frame: FrameType | None
-    for frame in sys._current_frames().values() if others else (sys._getframe(),):
-        while frame is not None:
-            if frame.f_trace.__class__ is Mark:
-                frame.f_trace = None
-            frame = frame.f_back
+    held = _hold()
+    try:
+        for frame in sys._current_frames().values() if others else (sys._getframe(),):
+            while frame is not None:
+                if frame.f_trace.__class__ is Mark:
+                    frame.f_trace = None
+                frame = frame.f_back
+    finally:
+        if held:
+            gc.enable()
 
 
 def sample_wall(s: Sampler) -> None:
@@ -458,7 +487,7 @@ def sample_wall(s: Sampler) -> None:
     if s.interpreters is not None and len(s.interpreters()) > 1:
         s.crowded = True
         return
-    frames = sys._current_frames()
+    frames = _current_frames()
     frames.pop(s.helper, None)
     if not s.threads:
         frames = {s.main: frames[s.main]} if s.main in frames else {}
@@ -520,7 +549,7 @@ def _settle(s: Sampler, record: Record) -> None:
 def settle_wall(s: Sampler) -> None:
     """Give every still thread its time up to the last look, and forget threads that are gone."""
     lone = s.interpreters is None or len(s.interpreters()) == 1
-    alive = set(sys._current_frames() if lone else s.records)  # no frames: this function's own, among them, would keep all alive
+    alive = set(_current_frames() if lone else s.records)  # no frames: this function's own, among them, would keep all alive
     for ident, record in list(s.records.items()):
         _settle(s, record)
         if ident not in alive:

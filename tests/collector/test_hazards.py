@@ -684,6 +684,28 @@ def test_no_collection_starts_while_the_frames_of_all_threads_are_asked_for(run)
     assert ran.answer["enabled"] is not ran.answer["old"]
 
 
+@pytest.mark.parametrize("mode", ["cpu", "wall"])
+def test_no_collection_starts_while_the_frames_of_other_threads_are_walked(run, mode):
+    """On 3.11 it could let them return meanwhile, and what came to lie in their frames' place was taken for a frame."""
+    ran = run(f"""
+        from plopi.collector import walk
+        seen = set()
+        def watch(phase, info):
+            frame = sys._getframe()
+            while frame is not None:
+                if frame.f_code.co_filename == walk.__file__: seen.add((frame.f_code.co_name, "frames" in frame.f_locals))
+                frame = frame.f_back
+        c = Collector(0.004, {mode!r}, "python"); c.start(None)
+        gc.callbacks.append(watch); gc.set_threshold(1, 1000, 1000)
+        t = threading.Thread(target=spin, args=(0.2,)); t.start(); spin(0.1); t.join()
+        gc.set_threshold(700); passes = c._engine._sampler.passes; c.stop()
+        bad = {{name for name, others in seen if name == "chain_of" or name == "on_tick" and others}}
+        answer(bad=sorted(bad), passes=passes, old=sys.version_info < (3, 12), enabled=gc.isenabled())
+    """)
+    assert ran.answer["passes"] and ran.answer["enabled"]
+    assert not (ran.answer["old"] and ran.answer["bad"])
+
+
 @pytest.mark.one_python
 def test_no_tick_comes_while_the_process_is_copied(run):
     """With much memory a fork takes longer than a tick, and would begin anew at each."""
