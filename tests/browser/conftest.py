@@ -181,7 +181,7 @@ SETTLED = """() => new Promise(done => {
   let still = 0;
   const look = () => {
     still = document.querySelector('[aria-busy=true]') ? 0 : still + 1;
-    if (still > 2) done(true);
+    if (still > 1) done(true);
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -195,6 +195,11 @@ def settled(page: Any) -> None:
     comes from elsewhere, a recording that grows, has to be waited for by itself.
     """
     page.wait_for_function(SETTLED)
+
+
+def here(page: Any) -> str:
+    """The page's address as it is; ``page.url`` is what the browser has told of it so far, which may be a change behind."""
+    return str(page.evaluate("location.href"))
 
 
 def drawn(page: Any, after: int = 0) -> int:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Opener, Viewer, drawn, settled
+from conftest import Opener, Viewer, drawn, here, settled
 
 from plopi.formats import write
 from plopi.model import CPU, NATIVE, SAMPLES, ProfileBuilder
@@ -47,7 +47,7 @@ def test_a_finger_that_rests_opens_the_menu(viewer: Viewer, opened: Opener) -> N
     assert page.is_visible(".menu")
     page.click("text=Focus on it")
     drawn(page, 1)
-    assert "focus=" in page.url
+    assert "focus=" in here(page)
 
 
 @pytest.mark.parametrize("moves", [[], [(60.0, 0.0), (90.0, 0.0)]])
@@ -114,7 +114,7 @@ def test_the_native_part_is_a_sector_and_a_figure(viewer: Viewer, opened: Opener
     assert turn == pytest.approx(0.25, abs=0.0025)
     assert page.locator('#graph .node[aria-label^="main,"] .native-part').get_attribute("d") == ""
     node.click()
-    page.goto(page.url.replace("/graph", "/function"))
+    page.goto(here(page).replace("/graph", "/function"))
     page.wait_for_selector(".function-view[data-ready]")
     settled(page)
     figures = page.locator(".numbers-part .figure").all_inner_texts()

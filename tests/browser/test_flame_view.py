@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, answer, put, settled
+from conftest import Growing, Opener, Viewer, answer, here, put, settled
 
 RECORD = """
 window.drawn = {boxes: [], texts: []};
@@ -112,8 +112,8 @@ def test_a_click_zooms_and_the_way_back_is_in_the_address_and_in_crumbs(viewer: 
     while at >= 0:
         path.insert(0, payload["nodes"]["function"][at])
         at = payload["nodes"]["parent"][at]
-    assert f"zoom={'.'.join(map(str, path))}" in page.url
-    assert f"select={path[-1]}" in page.url
+    assert f"zoom={'.'.join(map(str, path))}" in here(page)
+    assert f"select={path[-1]}" in here(page)
     first = page.evaluate("drawn.boxes[0]")
     assert (first["x"], first["y"]) == (0, 0)
     assert first["width"] + 1 == page.evaluate("document.querySelector('.scroller').clientWidth")
@@ -123,7 +123,7 @@ def test_a_click_zooms_and_the_way_back_is_in_the_address_and_in_crumbs(viewer: 
     assert page.locator(".crumbs button").count() == len(path)
     page.locator(".crumbs button").first.click()
     ready(page, 4)
-    assert "zoom" not in page.url
+    assert "zoom" not in here(page)
     page.go_back()
     ready(page, 5)
     assert page.locator(".crumbs button").count() == len(path)
@@ -142,7 +142,7 @@ def test_arrow_keys_walk_and_say_where_one_is(viewer: Viewer, opened: Opener) ->
     assert "2 of 2" in words[3]
     page.keyboard.press("Enter")
     ready(page, 2)
-    assert "zoom=" in page.url
+    assert "zoom=" in here(page)
 
 
 def test_a_search_says_how_much_matches_and_fades_the_rest(viewer: Viewer, opened: Opener) -> None:
@@ -167,7 +167,7 @@ def test_widening_asks_for_finer_parts_and_is_in_the_address(viewer: Viewer, ope
     page.keyboard.up("Control")
     settled(page)
     assert page.get_attribute("#flame", "data-fine")
-    assert "span=" in page.url
+    assert "span=" in here(page)
     drawn = page.evaluate("drawn.boxes.length")
     page.reload()
     settled(page)
@@ -260,7 +260,7 @@ def test_a_comparison_shows_what_is_gone_and_what_chance_explains(viewer: Viewer
     assert {"main", "old", "gone"} <= set(gone.evaluate("drawn.texts.map(text => text.text)"))
     page.click("text=Before")
     ready(page, 2)
-    assert "side=before" in page.url
+    assert "side=before" in here(page)
     before = drawn()
     assert "new" not in before and before["old"][0] + 1 == pytest.approx(width * 60 / 400, rel=0.01)
     page.click("text=After")

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Growing, Opener, Viewer, answer, recording, settled
+from conftest import Growing, Opener, Viewer, answer, here, recording, settled
 
 SERVER, DUMP = "busy-server.pb.gz", "pydoc.pstats"
 MINUS = "\N{MINUS SIGN}"
@@ -90,7 +90,7 @@ def test_clicks_and_keys_walk_from_function_to_function(viewer: Viewer, opened: 
     ready(page, 2)
     below = answer["split"]["callees"]["slices"][0]
     assert page.inner_text(".numbers-part h2") == below["name"]
-    assert f"select={below['id']}" in page.url
+    assert f"select={below['id']}" in here(page)
     page.go_back()
     ready(page, 3)
     page.keyboard.press("ArrowLeft")
@@ -99,7 +99,7 @@ def test_clicks_and_keys_walk_from_function_to_function(viewer: Viewer, opened: 
     page.keyboard.press("o")
     page.wait_for_selector("#flame[data-ready]")
     settled(page)
-    assert f"root={answer['split']['callers']['slices'][0]['id']}" in page.url
+    assert f"root={answer['split']['callers']['slices'][0]['id']}" in here(page)
 
 
 def test_a_function_is_found_by_typing(viewer: Viewer, opened: Opener) -> None:

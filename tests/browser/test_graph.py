@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from conftest import SIZE, Growing, Opener, Viewer, drawn, put, recording, settled
+from conftest import SIZE, Growing, Opener, Viewer, drawn, here, put, recording, settled
 
 from plopi import formats
 from plopi.model import CPU, WALL, ProfileBuilder
@@ -145,10 +145,10 @@ def test_the_same_view_is_the_same_picture(viewer: Viewer, opened: Opener) -> No
     page.locator("#functions th.cum button").click()
     page.mouse.move(5, 400)
     settled(page)
-    assert all(part in page.url for part in ("sort=cum", "view=", "moved="))
+    assert all(part in here(page) for part in ("sort=cum", "view=", "moved="))
     before = page.evaluate(PICTURE)
 
-    again = opened(page.url)
+    again = opened(here(page))
     drawn(again)
     again.mouse.move(5, 400)
     settled(again)
@@ -241,14 +241,14 @@ def test_type_thread_and_number_of_functions(viewer: Viewer, opened: Opener) -> 
     total = page.inner_text("#facts")
     page.select_option("[aria-label='Sample type']", "wall")
     drawings = drawn(page, drawings)
-    assert "type=wall" in page.url and page.inner_text("#facts") != total
+    assert "type=wall" in here(page) and page.inner_text("#facts") != total
     page.select_option("[aria-label=Thread]", label="MainThread")
     drawings = drawn(page, drawings)
-    assert "thread=" in page.url
+    assert "thread=" in here(page)
     page.locator("input[type=range]").focus()
     page.keyboard.press("Home")
     drawings = drawn(page, drawings)
-    assert "nodes=5" in page.url
+    assert "nodes=5" in here(page)
     assert page.locator("#graph .node").count() <= 8
     assert page.inner_text("#left-out").startswith(f"{page.locator('#graph .node').count()} of ")
 
@@ -290,10 +290,10 @@ def test_walking_by_keyboard(viewer: Viewer, opened: Opener, growing: Growing) -
     assert "self 6.7%" in page.evaluate("document.activeElement.getAttribute('aria-label')")
     page.keyboard.press("+")
     settled(page)
-    assert "view=1.3," in page.url
+    assert "view=1.3," in here(page)
     page.keyboard.press("0")
     settled(page)
-    assert "view=" not in page.url
+    assert "view=" not in here(page)
     page.keyboard.press("Escape")
     page.wait_for_selector("#details h2", state="detached")
     page.keyboard.press("?")

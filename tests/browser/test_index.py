@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from conftest import Growing, Opener, Viewer, put, settled, start_viewer
+from conftest import Growing, Opener, Viewer, here, put, settled, start_viewer
 
 
 def names(page: object) -> list[str]:
@@ -58,7 +58,7 @@ def test_search_and_sort_are_in_the_address(viewer: Viewer, opened: Opener) -> N
     page.keyboard.press("/")
     page.keyboard.type("pydoc")
     settled(page)
-    assert "q=pydoc" in page.url and page.locator("table.profiles tbody tr").count() == 1
+    assert "q=pydoc" in here(page) and page.locator("table.profiles tbody tr").count() == 1
     page.keyboard.press("Escape")
     settled(page)
     assert page.locator("table.profiles tbody tr").count() > 1
@@ -67,7 +67,7 @@ def test_search_and_sort_are_in_the_address(viewer: Viewer, opened: Opener) -> N
     settled(page)
     assert page.get_attribute("th.c-name", "aria-sort") == "ascending"
     assert names(page) == sorted(names(page), key=str.casefold)
-    again = opened(page.url)
+    again = opened(here(page))
     settled(again)
     assert names(again) == names(page)
 

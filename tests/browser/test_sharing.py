@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROFILES, Opener, Viewer, drawn, put, settled
+from conftest import PROFILES, Opener, Viewer, drawn, here, put, settled
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_several_picked_profiles_are_seen_as_one(viewer: Viewer, opened: Opener)
     page.click(".picks a.merge")
     page.wait_for_selector("#graph .node")
     settled(page)
-    assert "+" in page.url.split("/p/")[1]
+    assert "+" in here(page).split("/p/")[1]
     page.go_back()
     page.wait_for_selector("table.profiles")
     assert page.locator(".picks").is_hidden()
@@ -59,7 +59,7 @@ def test_picked_profiles_are_tagged_and_the_list_shows_one_tag(viewer: Viewer, o
     page.locator("td.name .tag", has_text="example").first.click()
     settled(page)
     assert page.locator("table.profiles tbody tr").count() == 2
-    assert page.url.endswith("?tag=example")
+    assert here(page).endswith("?tag=example")
     page.click(".find .tag button")
     settled(page)
     assert page.locator("table.profiles tbody tr").count() > 2
@@ -85,14 +85,14 @@ def test_a_view_is_kept_by_name_and_opened_again(viewer: Viewer, opened: Opener)
     assert page.input_value(".notes textarea") == "slow since Monday"
     page.click("text=the force of it")
     page.wait_for_url("**/graph?*nodes=12*")
-    assert "layout=force" in page.url
+    assert "layout=force" in here(page)
 
 
 def test_the_page_and_every_format_can_be_taken_away(viewer: Viewer, opened: Opener, tmp_path: Path) -> None:
     page = opened(viewer.graph(opened(), "busy-server", "?focus=parse"))
     drawn(page)
     page.keyboard.press("s")
-    assert page.input_value(".share .address input") == page.url
+    assert page.input_value(".share .address input") == here(page)
     for link in ("pprof", "folded stacks", "CSV", "Save the"):
         with page.expect_download() as download:
             page.locator(".share a", has_text=link).first.click()

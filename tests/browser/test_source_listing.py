@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Opener, Viewer, answer, put, recording, settled, start_viewer
+from conftest import DEADLINE, Opener, Viewer, answer, here, put, recording, settled, start_viewer
 
 from plopi.formats import write
 from plopi.model import CPU, SAMPLES, About, ProfileBuilder
@@ -178,8 +178,8 @@ def test_a_growing_recording_keeps_the_place_and_the_focus(sourced: Sourced, ope
     assert page.evaluate(
         "(list => [list.scrollLeft, list.scrollTop, document.activeElement === list])(document.querySelector('.listing'))"
     ) == [100, 300, True]
-    address = page.url
+    address = here(page)
     page.keyboard.press("ArrowRight")  # scrolls; it does not go to a callee
     page.wait_for_timeout(200)
-    assert page.url == address
+    assert here(page) == address
     growing.finish()

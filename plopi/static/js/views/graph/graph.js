@@ -70,12 +70,16 @@ export class Graph {
   async show(payload, how) {
     this.colours = new Map(payload.nodes.map((node) => [node.id, colourClass(payload.groups[node.group])]));
     await this.#draw(how);
+    await this.latest; // a pane that changed its size meanwhile has it drawn once more
+    if (this.staying && !how.fresh && !this.gone) this.framing.remember({ moved: this.picture.places });
+    this.staying = false;
     this.panel.refresh(payload, this.colours);
   }
 
   /** `fresh`: laid out from nothing; otherwise functions stay where they stand. */
   #draw(how = {}) {
-    return this.page.busy.during(this.#redraw(how));
+    this.latest = this.page.busy.during(this.#redraw(how));
+    return this.latest;
   }
 
   async #redraw({ fresh = true, animate = false }) {
@@ -89,8 +93,6 @@ export class Graph {
     this.drawing.select(this.selection);
     this.#showControls();
     this.drawing.highlight(this.state.hot ? payload.hot_path : null);
-    if (this.staying && !fresh) this.framing.remember({ moved: this.picture.places });
-    this.staying = false;
     const { dataset } = this.stage.svg;
     dataset.ready = String(Number(dataset.ready ?? 0) + 1);
   }
@@ -113,7 +115,7 @@ export class Graph {
     const pane = this.framing.pane();
     const before = this.drawing.pane;
     if (!this.picture.scene || (before?.width === pane.width && before?.height === pane.height)) return;
-    if (this.state.size || this.state.nodes !== null) this.#draw();
+    if (this.state.size || this.state.nodes !== null) this.#draw({ fresh: !this.staying });
     else this.page.reload({ fresh: true });
   }
 
