@@ -95,6 +95,23 @@ def test_paper_has_the_picture_and_no_buttons(viewer: Viewer, opened: Opener, vi
     assert len(page.pdf(format="A4")) > 10_000
 
 
+def test_a_table_on_paper_has_more_than_the_rows_in_sight_and_says_what_is_left_out(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    page.goto(f"{viewer.url}p/{viewer.id_of(page, 'pydoc.pstats')}/table")
+    page.wait_for_selector(".table-scroller .body .row[data-id]")
+    seen = page.locator(".table-scroller .body .row").count()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    printed = page.locator(".table-scroller .body .row[data-id]")
+    assert printed.count() == 200 > 2 * seen
+    assert page.inner_text(".rest") == "Here are 1 to 200 of 1,452 functions; CSV and Text have more."
+    bottom = printed.last.evaluate("row => row.getBoundingClientRect().bottom")
+    assert bottom <= page.locator(".rest").evaluate("words => words.getBoundingClientRect().top") + 1
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert printed.count() == seen and not page.is_visible(".rest")
+
+
 def test_the_native_part_is_a_sector_and_a_figure(viewer: Viewer, opened: Opener) -> None:
     """In the picture as a part of the disc's area, on the function's page as a share of the total."""
     rows = ProfileBuilder((SAMPLES, CPU, NATIVE))

@@ -6,6 +6,8 @@ import { Pages, PER } from "./pages.js";
 
 const WAIT_MS = 200;
 const MARGIN = 8;
+/** So many rows go on paper at most. */
+const MOST_PRINTED = 1000;
 /** Browsers cannot make an element higher than this; then a pixel stands for more than one. */
 const HIGHEST = 8e6;
 
@@ -46,7 +48,10 @@ export class TableView {
       this.body,
     );
     this.none = h("p", { class: "none", hidden: true });
-    element.append(this.scroller, this.none);
+    this.rest = h("p", { class: "rest" });
+    element.append(this.scroller, this.none, this.rest);
+    this.paper = { beforeprint: () => this.#print(), afterprint: () => this.#print(false) };
+    for (const [name, run] of Object.entries(this.paper)) window.addEventListener(name, run);
   }
 
   get state() {
@@ -107,6 +112,7 @@ export class TableView {
   }
 
   destroy() {
+    for (const [name, run] of Object.entries(this.paper)) window.removeEventListener(name, run);
     this.page.busy.forget();
     cancelAnimationFrame(this.frame);
     this.pages.reset(null);
@@ -141,7 +147,7 @@ export class TableView {
   }
 
   #draw() {
-    if (!this.payload) return;
+    if (!this.payload || this.onPaper) return;
     const from = Math.max(0, this.#top() - MARGIN);
     const to = Math.min(this.pages.count, this.#top() + this.#room() + MARGIN);
     this.pages.need(Math.max(0, this.#top()), to);
@@ -150,6 +156,22 @@ export class TableView {
     const rows = [];
     for (let index = from; index < to; index += 1) rows.push(this.#row(index));
     replace(this.body, rows);
+  }
+
+  /** Paper cannot be scrolled: it has the rows from the first one in sight on, as far as they have come, and says how many it has not. */
+  #print(begins = true) {
+    this.onPaper = false;
+    if (!begins || !this.payload) {
+      this.#draw();
+      return;
+    }
+    this.onPaper = true;
+    const from = this.#top();
+    const rows = [];
+    while (rows.length < MOST_PRINTED && this.pages.row(from + rows.length)) rows.push(this.#row(from + rows.length));
+    replace(this.body, rows);
+    const part = `${count(from + 1)} to ${count(from + rows.length)} of ${plural(this.pages.count, "function")}`;
+    this.rest.textContent = rows.length < this.pages.count ? `Here are ${part}; CSV and Text have more.` : "";
   }
 
   #row(index) {
