@@ -50,6 +50,15 @@ class Client:
         finally:
             connection.close()
 
+    def busy(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+        """A profile of somebody who is busy: taken again where the machine left them no time to be seen."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            status, body, headers = self.ask("GET", path)
+            seen = b"burn_for_the_test" in (gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
+            if seen or status != 200 or time.monotonic() > deadline:
+                return status, body, headers
+
     def json(self, method: str, path: str, status: int = 200) -> Any:
         found, body, _ = self.ask(method, path)
         assert found == status, body
@@ -99,7 +108,7 @@ def names(profile: Profile) -> set[str]:
 
 def test_profile_for_some_seconds(client: Client, busy: None, tmp_path: Path) -> None:
     started = time.monotonic()
-    status, body, headers = client.ask("GET", f"{P}/profile?seconds=1")
+    status, body, headers = client.busy(f"{P}/profile?seconds=1")
     assert status == 200 and 0.9 < time.monotonic() - started < PATIENCE
     assert "burn_for_the_test" in names(parsed(body))
     assert headers["content-disposition"].startswith("attachment; filename=") and headers["x-content-type-options"] == "nosniff"
@@ -107,7 +116,7 @@ def test_profile_for_some_seconds(client: Client, busy: None, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
     profile = parsed(client.ask("GET", f"{P}/profile?seconds=0.2&mode=wall&interval=5ms")[1])
     assert profile.about.mode == "wall" and profile.about.period_ns == 5_000_000
-    assert b"burn_for_the_test" in client.ask("GET", f"{P}/profile?seconds=0.3&mode=wall&format=folded")[1]
+    assert b"burn_for_the_test" in client.busy(f"{P}/profile?seconds=0.3&mode=wall&format=folded")[1]
 
 
 def test_record_into_the_data_directory(client: Client, busy: None, tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ class Followed:
     writes: Counter[str] = field(default_factory=Counter)
     """How often the recording was seen to be another."""
 
+    def told(self, kind: str, text: str) -> None:
+        """On a page's console. That the viewer still reads (503) a page says in words of its own."""
+        if kind == "error" and "status of 503" not in text:
+            self.faults.append(f"a page says {text}")
+
     def look(self) -> Look:
         """What is held now, by ``view heap``, ``view nodes``, ..., and how much has been drawn so far."""
         found: Look = {"writes": self.writes["seen"], "recording": self.part.stat().st_size / MIB}
@@ -199,7 +204,7 @@ def followed(folder: Path, views: tuple[str, ...]) -> Iterator[Followed]:
             page = found.pages[view] = browser.new_context(viewport=SIZE).new_page()  # type: ignore[arg-type]
             page.set_default_timeout(1000 * PATIENCE)
             page.on("pageerror", lambda error: found.faults.append(f"a page's error: {error}"))
-            page.on("console", lambda said: said.type == "error" and found.faults.append(f"a page says {said.text}"))
+            page.on("console", lambda said: found.told(said.type, said.text))
             page.goto(f"http://127.0.0.1:{server.port}/p/{row['id']}/{view}")
             found.draw(view, 1)
         ended = threading.Event()
