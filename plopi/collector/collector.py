@@ -8,7 +8,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +145,27 @@ class Collector:
         with self._lifecycle:
             if not self.running:
                 return
-            self._engine.settle()
+            with self._noting_faults():
+                self._engine.settle()
             self._engine.stop()
             self._ended = time.monotonic_ns()
             self._process_cpu_end = time.process_time_ns()
             self._let_go()
             self._stop_helper()
-            self._drain()
+            with self._noting_faults():
+                self._drain()
             if self._sink is not None:
                 self._sink.finish(self._rows)
         self._stopped.set()
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        """A fault of plopi's own ends what it was about and is told in the profile: the application has no part in it."""
+        try:
+            yield
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            self._engine.tally.note(f"not all was sampled, by a fault of plopi's own; please report it: {what}")
 
     def can_stop(self, patience: float) -> bool:
         """Whether ``stop`` would go ahead now: nobody holds it up, in another thread, for longer than ``patience`` seconds."""
@@ -258,25 +270,33 @@ class Collector:
                 alone.unmute(muted)
                 if ended:
                     return
-            wait = 0.0
-            while not wake.acquire(True, max(0.0, wait)):
-                wait = self._engine.poll()
-                now = time.monotonic()
-                if self._deadline is not None and now >= self._deadline:
-                    self.stop()
-                    return
-                if now >= self._next_drain:
-                    self._engine.check()
-                    self._engine.settle()
-                    self._helper_cost_ns = time.thread_time_ns() - began
-                    self._drain_and_flush()
-                    self._next_drain = now + max(1.0, self._window_ns / 1e9 / DRAINS_PER_WINDOW)
-                wait = min(wait, self._next_drain - now)
-                if self._deadline is not None:
-                    wait = min(wait, self._deadline - now)
+            ended = True
+            with self._noting_faults():
+                ended = self._sample_until(wake, began)
+            if ended:
+                self.stop()
         finally:
             self._helper_cost_ns = time.thread_time_ns() - began
             done.release()
+
+    def _sample_until(self, wake: threading.Lock, began: int) -> bool:
+        """Whether the deadline has come, and not ``wake``."""
+        wait = 0.0
+        while not wake.acquire(True, max(0.0, wait)):
+            wait = self._engine.poll()
+            now = time.monotonic()
+            if self._deadline is not None and now >= self._deadline:
+                return True
+            if now >= self._next_drain:
+                self._engine.check()
+                self._engine.settle()
+                self._helper_cost_ns = time.thread_time_ns() - began
+                self._drain_and_flush()
+                self._next_drain = now + max(1.0, self._window_ns / 1e9 / DRAINS_PER_WINDOW)
+            wait = min(wait, self._next_drain - now)
+            if self._deadline is not None:
+                wait = min(wait, self._deadline - now)
+        return False
 
     # -- rows -------------------------------------------------------------------------------------------------------------------
 

@@ -116,6 +116,36 @@ def test_sink_is_told_about_each_second_and_once_at_the_end(run):
 
 
 @pytest.mark.one_python
+@pytest.mark.parametrize("where", ["poll", "settle", "check"])
+def test_a_fault_of_plopis_own_ends_the_sampling_and_is_told(run, where):
+    """The program goes on, its timer is its own again, the recording is finished with what there is, and stops are as ever."""
+    ran = run(f"""
+        class Sink:
+            finished = []
+            def flush(self, rows): pass
+            def finish(self, rows): Sink.finished.append(rows.about.complete)
+            def abandon(self): pass
+        c = Collector(0.01, "cpu", "python", sink=Sink())
+        c.start(None)
+        spin(0.2)
+        def fault(*args): raise AttributeError("no such thing")
+        c._engine.{where} = fault
+        over = c.wait(20)
+        c.stop()
+        answer(over=over, running=c.running, finished=Sink.finished, timer=signal.getitimer(signal.ITIMER_PROF),
+               notes=[note for note in c.about.notes if "fault" in note], taken=c.samples_taken, built=len(c.snapshot().samples))
+    """)
+    assert ran.answer["over"] and not ran.answer["running"]
+    assert ran.answer["finished"] == [True]
+    assert ran.answer["timer"] == [0, 0]
+    assert ran.answer["notes"] == [
+        "not all was sampled, by a fault of plopi's own; please report it: AttributeError: no such thing"
+    ]
+    assert ran.answer["taken"] > 0 and ran.answer["built"] > 0
+    assert ran.err == ""
+
+
+@pytest.mark.one_python
 def test_about_is_filled_from_measurements(run):
     ran = run("""
         c = Collector(0.01, "prof", "python", command="a b"); c.start(None); spin(0.4); c.stop()
