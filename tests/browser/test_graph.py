@@ -220,6 +220,23 @@ def test_a_growing_recording_is_followed(viewer: Viewer, opened: Opener, growing
     assert page.evaluate(PLACES).keys() == after.keys()
 
 
+def test_a_paused_page_says_that_its_recording_ended(viewer: Viewer, opened: Opener, growing: Growing) -> None:
+    """It keeps its picture, and follows to the end when it is told to."""
+    growing.add(("main;work", 200))
+    page = opened()
+    page.goto(viewer.graph(page, growing.name))
+    drawn(page)
+    page.keyboard.press("p")
+    growing.add(("main;other", 5000))
+    growing.finish()
+    page.wait_for_function("() => document.getElementById('facts').textContent.includes('finished')")
+    assert page.locator("#graph .node").count() == 2
+    assert page.inner_text("#pause") == "▶ Follow"
+    page.keyboard.press("p")
+    page.wait_for_function("() => document.querySelectorAll('#graph .node').length === 3")
+    page.wait_for_selector("#pause", state="hidden")
+
+
 def test_an_ended_process(viewer: Viewer, opened: Opener) -> None:
     """Its profile is shown as far as it was written, and the page says that it is not whole."""
     ended = recording(viewer.datadir, "ended", pid=2**22 - 3, process_start="1")

@@ -284,3 +284,27 @@ def test_news_without_end_are_taken_together() -> None:
         assert took >= 0.9 * (told - 1) * live.REST_SECONDS
 
     run(scene)
+
+
+class Shaky(Storm):
+    """The first look fails."""
+
+    async def look(self, profile_ids: list[str]) -> None:
+        if not self.looks:
+            self.looks += 1
+            raise OSError("the disk is away")
+        await super().look(profile_ids)
+
+
+def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "FAULT_SECONDS", 0)
+
+    async def scene() -> None:
+        listener, hub, began = Listener(), live.Hub(Shaky()), time.monotonic()  # type: ignore[arg-type]
+        hub.add(listener)  # type: ignore[arg-type]
+        while not listener.told and time.monotonic() - began < SECONDS:
+            await asyncio.sleep(0)
+        hub.remove(listener)  # type: ignore[arg-type]
+        assert listener.told
+
+    run(scene)

@@ -22,6 +22,8 @@ LOOK_SECONDS = 0.05
 """Between two looks at recordings that somebody follows, and whether files came or went."""
 REST_SECONDS = 0.02
 """From one look to the next, whatever the news: what changes all the time is looked at, and told of, together."""
+FAULT_SECONDS = 1.0
+"""After a look that failed."""
 MOST_LOOKED_AT = 16
 INDEX_SECONDS = 0.25
 """A page is told of changes of the index at most this often."""
@@ -83,20 +85,24 @@ class Hub:
             while self._clients:
                 began = time.monotonic()
                 self._news.clear()
-                self._store.refresh_soon()
-                watched = self._watched()
-                await self._store.look(watched)
-                for count, client in enumerate(list(self._clients), 1):
-                    client.tell(self._store.revision)
-                    if count % CHUNK == 0:  # requests need not wait until all have been told
-                        await asyncio.sleep(0)
+                try:
+                    await self._tell_all()
+                except Exception:  # a look that fails is not the last one
+                    log.exception("live updates failed")
+                    await asyncio.sleep(FAULT_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
                 await asyncio.sleep(began + REST_SECONDS - time.monotonic())
-        except Exception:
-            log.exception("live updates failed")
         finally:
             self._ticking = None
+
+    async def _tell_all(self) -> None:
+        self._store.refresh_soon()
+        await self._store.look(self._watched())
+        for count, client in enumerate(list(self._clients), 1):
+            client.tell(self._store.revision)
+            if count % CHUNK == 0:  # requests need not wait until all have been told
+                await asyncio.sleep(0)
 
 
 class Live(Base, websocket.WebSocketHandler):

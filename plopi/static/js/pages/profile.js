@@ -105,7 +105,7 @@ class ProfilePage {
   }
 
   pause() {
-    if (this.profile?.status !== "growing") return false;
+    if (this.profile?.status !== "growing" && !this.loading.paused) return false;
     this.loading.paused = !this.loading.paused;
     this.loading.catchUp();
     this.#around();
@@ -322,6 +322,10 @@ class ProfilePage {
       const status = this.told?.status ?? this.profile?.status;
       this.told = news;
       if (!this.#shows(news) || news.status !== status) this.loading.news();
+      if (this.loading.paused && this.profile) {
+        this.profile = { ...this.profile, status: news.status }; // the picture is kept, and says no longer that more is to come
+        this.#around();
+      }
     }
   }
 

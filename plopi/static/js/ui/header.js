@@ -28,7 +28,7 @@ export class Header {
       this.trouble ? h("div", { class: "bad" }, this.trouble) : null,
       lines.map((line) => h("div", {}, line)),
     );
-    this.pause.hidden = profile.status !== "growing";
+    this.pause.hidden = profile.status !== "growing" && !paused;
     this.pause.textContent = paused ? "▶ Follow" : "❚❚ Pause";
     this.pause.setAttribute(
       "title",
