@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { DIFF_SHADE, mix, SHADES } from "../../plopi/static/js/views/flame/colours.js";
+import { DIFF_SHADES, mix, SHADES } from "../../plopi/static/js/views/flame/colours.js";
 
 const CSS = readFileSync(new URL("../../plopi/static/css/base.css", import.meta.url), "utf8");
 const SIMULATED = {
@@ -86,9 +86,18 @@ for (const theme of Object.keys(THEMES)) {
     const on = (name, part) => contrast(colour(theme, "ink"), mix255(colour(theme, name), colour(theme, "bg"), part));
     for (const name of [0, 1, 2, 3, 4, 5, 6, 7, 8, "x"])
       for (const shade of SHADES) assert.ok(on(`g${name}`, shade) >= 4.5, `g${name} at ${shade}`);
-    for (const side of ["more", "less"]) for (const step of [1, 2, 3]) assert.ok(on(`${side}${step}`, DIFF_SHADE) >= 4.5, `${side}${step}`);
+    for (const side of ["more", "less"]) for (const part of DIFF_SHADES) assert.ok(on(`${side}2`, part) >= 4.5, `${side} at ${part}`);
   });
 }
+
+test("the flame graph's legend of changes has the colours of its boxes", () => {
+  const views = readFileSync(new URL("../../plopi/static/css/views.css", import.meta.url), "utf8");
+  for (const side of ["more", "less"])
+    DIFF_SHADES.forEach((part, i) => {
+      const rule = `.flame-key .swatch.${side}${i + 1} { background: color-mix(in srgb, var(--${side}2) ${Math.round(part * 100)}%, var(--bg)); }`;
+      assert.ok(views.includes(rule), rule);
+    });
+});
 
 /** As the canvas has it: whole parts of 255. */
 const mix255 = (a, b, part) =>

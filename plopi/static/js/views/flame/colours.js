@@ -6,10 +6,11 @@ const GROUPS = ["g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "g8", "gx"];
 /** So that neighbours of one group are told apart: by function, always the same. */
 export const SHADES = [0.35, 0.29, 0.41];
 const FADED = GROUPS.length * SHADES.length;
-const CHANGES = ["c0", "less1", "less2", "less3", "more1", "more2", "more3"];
+/** So much of a side's colour is in its boxes, by the size of the change; views.css has the same for the legend. */
+export const DIFF_SHADES = [0.35, 0.5, 0.64];
+const SIDES = ["less", "more"];
+const CHANGES = ["c0", ...SIDES.flatMap((side) => DIFF_SHADES.map((_, i) => `${side}${i + 1}`))];
 const DIFF = FADED + 1;
-/** So much of a change's colour is in its boxes. */
-export const DIFF_SHADE = 0.45;
 
 /** @returns (row) => place among the palette's fills */
 export function fillOf(payload, nodes) {
@@ -31,9 +32,9 @@ export function palette(element) {
   const of = (name) => rgb(style.getPropertyValue(`--${name}`));
   const back = of("bg");
   const tints = GROUPS.flatMap((name) => SHADES.map((part) => css(mix(of(name), back, part))));
-  const diff = CHANGES.map((name) => css(mix(of(name === "c0" ? "bg-3" : name), back, name === "c0" ? 1 : DIFF_SHADE)));
+  const diff = SIDES.flatMap((side) => DIFF_SHADES.map((part) => css(mix(of(`${side}2`), back, part))));
   return {
-    fills: [...tints, css(mix(of("bg-3"), back, 0.65)), ...diff],
+    fills: [...tints, css(mix(of("bg-3"), back, 0.65)), css(of("bg-3")), ...diff],
     back: css(back),
     ink: css(of("ink")),
     mark: css(of("accent")),

@@ -17,7 +17,7 @@ export function makeStage(element) {
   const space = h("div", { class: "space" });
   const scroller = h("div", { class: "scroller" }, canvas, space);
   const node = h("p", { id: "flame-node", role: "status", "aria-live": "polite" });
-  const key = h("div", { class: "groups", role: "group", "aria-label": "Colours: share of self by package or module" });
+  const key = h("div", { class: "groups flame-key", role: "group", "aria-label": "Colours: share of self by package or module" });
   element.append(h("div", { class: "head" }, crumbs, about), scroller, h("div", { class: "foot" }, node, key));
   return { crumbs, about, scroller, space, canvas, node, key };
 }
