@@ -445,20 +445,20 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
 
 def chain_of(s: Sampler, frame: FrameType) -> tuple[list[CodeType | int], None, bool]:
     """The stack as ``on_tick`` takes it down, without marks, and whether frames towards the root are missing."""
-    chain: list[CodeType | int] = []
     walked: FrameType | None = frame
     held = _hold()
     try:
+        chain: list[CodeType | int] = []
         for stretch in s.stretches:
             for _ in stretch:
                 if walked is None:
                     break
                 chain += (walked.f_code, walked.f_lasti)
                 walked = walked.f_back
+        return chain, None, walked is not None
     finally:
         if held:
             gc.enable()
-    return chain, None, walked is not None
 
 
 def remove_marks(s: Sampler | None) -> None:
