@@ -340,7 +340,7 @@ def test_hostile_names_in_menu_and_chips(viewer: Viewer, opened: Opener, growing
 
 
 def test_following_for_long_does_not_grow(viewer: Viewer, opened: Opener) -> None:
-    """Elements and listeners, counted by the browser after collecting garbage: after 30 pieces of news as many as after 5."""
+    """Elements and listeners, counted by the browser after collecting garbage: after 15 pieces of news as many as after 5."""
     page = opened()
     sockets: list[Any] = []
     page.route_web_socket("**/live", lambda socket: sockets.append(socket))
@@ -359,7 +359,7 @@ def test_following_for_long_does_not_grow(viewer: Viewer, opened: Opener) -> Non
             browser.send("HeapProfiler.collectGarbage")
         return {each["name"]: each["value"] for each in browser.send("Performance.getMetrics")["metrics"]}
 
-    early, late = follow(5), follow(25)
+    early, late = follow(5), follow(10)
     for what in ("Nodes", "JSEventListeners"):
         assert late[what] <= 1.15 * early[what], what
     assert late["JSHeapUsedSize"] <= early["JSHeapUsedSize"] + 4e6
