@@ -101,7 +101,7 @@ def acknowledged(program: subprocess.Popen[bytes], sent: Iterable[tuple[signal.S
                 if each in waiting:
                     del waiting[each]
                     yield signal.Signals(each).name
-                elif before[each]:
+                elif each in batch or before[each]:
                     yield MAY_BE_TWICE
                 else:
                     yield f"{each} was acknowledged and not sent"
