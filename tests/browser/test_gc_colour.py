@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Opener, Viewer, drawn
+from conftest import Opener, Viewer, drawn, settled
 
 COLOURS = """() => ({
   node: getComputedStyle(document.querySelector('.node.kind-gc .disc')).fill,
@@ -31,3 +31,12 @@ def test_it_has_one_colour_in_all_views_whatever_its_rank(viewer: Viewer, opened
     page.wait_for_selector(".callees-part .wedge.g8")
     found.add(page.locator(".callees-part .wedge.g8").evaluate("wedge => getComputedStyle(wedge).fill"))
     assert len(set(ranks)) > 1 and found == {"rgb(90, 60, 0)" if theme == "light" else "rgb(139, 107, 63)"}
+
+
+def test_the_legend_of_a_flame_graph_names_it_once(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    page.goto(viewer.graph(page, "busy-server.pb.gz").replace("/graph", "/flame"))
+    page.wait_for_selector("#flame[data-ready]")
+    settled(page)
+    entries = page.locator(".flame-key .group").all_inner_texts()
+    assert sum("garbage collection" in entry for entry in entries) == 1

@@ -264,7 +264,10 @@ export class FlameView {
     const part = payload.base || payload.zoom_weight === payload.total ? "" : `${share(payload.zoom_weight, payload.total)} of all · `;
     replace(this.stage.about, `${part}${plural(nodes.parent.length, "box", "boxes")}${narrow} · deepest stack ${count(payload.depth_total)}`);
     const used = Object.values(payload.functions);
-    groupsLegend(this.stage.key, payload, used.some(({ kind }) => kind === "gc" || kind === "truncated") ? "▨ garbage collection, cut stacks" : "");
+    const has = (kind) => used.some((each) => each.kind === kind);
+    // among the groups `<gc>` has a swatch of its own; a comparison's legend has changes instead
+    const hatched = [payload.base && has("gc") ? "garbage collection" : "", has("truncated") ? "cut stacks" : ""].filter(Boolean);
+    groupsLegend(this.stage.key, payload, hatched.length ? `▨ ${hatched.join(", ")}` : "");
     this.controls.show(this.state, payload);
   }
 
