@@ -8,6 +8,7 @@ const STATUS_WORDS = {
   ended: "The process went away before the profile was finished",
   broken: "Cannot be read",
   unread: "Not read yet",
+  gone: "Its file is gone; what was last read of it is shown",
 };
 
 export function statusChip(status) {
