@@ -1,4 +1,7 @@
-"""A view as plain text, to be read in a terminal or put in a message: the table in columns, then the call tree, indented."""
+"""A view as plain text, to be read in a terminal or put in a message: the table in columns, then the call tree, indented.
+
+Of a pstats dump, which has no tree, the callers and callees of its functions instead, as ``go tool pprof -peek`` has them.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ from plopi.viewer.view import MOST_PER, View
 LEAST = 0.005
 """The smallest share of all that is a line of the tree (go tool pprof's nodefraction)."""
 CHANGES = ("self+-", "cum+-")
+MOST_PEEKS = 50
+"""Functions of a dump that are shown between their callers and callees: the first rows of the table."""
+MOST_ENDS = 10
+"""Callers, and callees, of each."""
 
 
 def plain(about: Index, view: View, asked: Asked, name: str) -> str:
@@ -28,7 +35,7 @@ def plain(about: Index, view: View, asked: Asked, name: str) -> str:
         lines.append(f"compared with {table['base']['name']}, total {_amount(table['base']['total'], scale)}")
     lines += ["", *_table(table, scale)]
     if about.profile.shape != STACKS:
-        lines += ["", "A pstats dump holds no stacks, so there is no call tree of it."]
+        lines += ["", *_peeks(about, view, table, scale)]
     elif table["total"] or table.get("base", {}).get("total"):
         lines += ["", *_tree(payloads.flame(about, view, replace(asked, width=round(NARROWEST / LEAST), q="")), scale)]
     return "".join(_printable(line).rstrip() + "\n" for line in lines)
@@ -46,6 +53,34 @@ def _table(table: Json, scale: float) -> Iterator[str]:
         yield _columns(*part, *whole, *changed) + f"  {row['name']} {_place(row)}"
     if left := table["shown"] - len(table["rows"]):
         yield f"and {left:,} more functions"
+
+
+def _peeks(about: Index, view: View, table: Json, scale: float) -> Iterator[str]:
+    """Callers above and callees below each function: what the calls between the two weigh, as a share of the function's cum."""
+    yield "A pstats dump holds no stacks, so there is no call tree of it. Callers stand above a function, what it calls below:"
+    for row in table["rows"][:MOST_PEEKS]:
+        found = payloads.function(about, view, row["id"])
+        yield ""
+        yield _columns("cum", "cum%", *CHANGES[1:] * ("base_cum" in row)) + "  function"
+        yield from _ends(found, "callers", scale)
+        own = {"weight": row["cum"], "base_weight": row.get("base_cum"), "weight_noise": (row.get("noise") or {}).get("cum")}
+        yield _edge({**row, **own}, row["cum"], scale)
+        yield from _ends(found, "callees", scale)
+
+
+def _ends(found: Json, which: str, scale: float) -> Iterator[str]:
+    """The heaviest callers or callees."""
+    shown = found[which][:MOST_ENDS]
+    yield from (_edge(end, found["function"]["cum"], scale, "    ") for end in shown)
+    if left := found[f"{which}_total"] - len(shown):
+        yield " " * 26 + f"and {left:,} more {which}"
+
+
+def _edge(end: Json, whole: int, scale: float, indent: str = "") -> str:
+    share = ("" if end["exact"] else "<=") + _share(end["weight"], whole)
+    base = end.get("base_weight")
+    changed = [] if base is None else [_change(end["weight"], base, end["weight_noise"], whole)]
+    return _columns(_amount(end["weight"], scale), share, *changed) + f"  {indent}{end['name']} {_place(end)}"
 
 
 def _tree(flame: Json, scale: float) -> Iterator[str]:

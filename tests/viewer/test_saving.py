@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import marshal
 import re
 
 import pytest
@@ -24,11 +25,23 @@ STACKS = ("main;parse;read", "main;parse;read", "main;parse", "main;write", "idl
 def client(tmp_path_factory: pytest.TempPathFactory) -> Client:  # type: ignore[misc]
     folder = tmp_path_factory.mktemp("saving")
     put(folder / "a.pb.gz", pprof(*STACKS, about=About(command="python secret.py", host="box", pid=7)))
+    put(folder / "dump.pstats", pstats_dump())
     put(folder / "evil.pb.gz", pprof("main;</script><script>alert(1)</script>;<!--"))
     put(folder / "earlier.pb.gz", pprof("main;parse", "main;parse", "main;parse", "main;write", "idle"))
     put(folder / "steering.pb.gz", pprof("main;\x1b[31mred\nline"))
     with viewer(folder) as running:
         yield running.client
+
+
+def pstats_dump() -> bytes:
+    """main calls parse, which calls read twice: 4, 3 and 2 seconds of cum."""
+    main, parse, read = ("app.py", 1, "main"), ("app.py", 2, "parse"), ("app.py", 3, "read")
+    stats = {
+        main: (1, 1, 1.0, 4.0, {}),
+        parse: (1, 1, 1.0, 3.0, {main: (1, 1, 1.0, 3.0)}),
+        read: (2, 2, 2.0, 2.0, {parse: (2, 2, 2.0, 2.0)}),
+    }
+    return marshal.dumps(stats)
 
 
 def where(client: Client, name: str = "a.pb.gz") -> str:
@@ -93,6 +106,19 @@ def test_a_comparison_as_text_has_changes_and_marks_chance(client: Client) -> No
     table, tree = (line for line in lines if "parse" in line)
     assert table.split()[:7] == ["10.000", "20.0%", "60.0%", "30.000", "60.0%", "~-40.0%", "+0.0%"]
     assert tree.split() == ["30.000", "60.0%", "20.0%", "+0.0%", "parse"]
+
+
+def test_the_text_of_a_dump_has_callers_and_callees_of_each_function(client: Client) -> None:
+    text = client.ask(f"{where(client, 'dump.pstats')}/export?format=text&q=parse&sort=cum").body.decode()
+    assert (
+        text.split("what it calls below:\n")[1]
+        == """
+        cum     cum%  function
+      3.000   100.0%      main (app.py:1)
+      3.000   100.0%  parse (app.py:2)
+      2.000    66.7%      read (app.py:3)
+"""
+    )
 
 
 def test_no_name_in_a_text_begins_a_line_or_steers_a_terminal(client: Client) -> None:
