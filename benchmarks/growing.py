@@ -25,8 +25,8 @@ from plopi.viewer import payloads
 from plopi.viewer.analysis import Index, index, prepare
 from plopi.viewer.analysis.derived import merged, through
 from plopi.viewer.analysis.diff import Comparison
-from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens
+from plopi.viewer.analysis.segments import grown
 from plopi.viewer.view import View, default_type
 
 Ints = NDArray[np.int64]

@@ -19,8 +19,8 @@ from plopi.viewer import view
 from plopi.viewer.analysis import Index, index
 from plopi.viewer.analysis.derived import merged, through
 from plopi.viewer.analysis.diff import Comparison
-from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens
+from plopi.viewer.analysis.segments import grown
 from plopi.viewer.entries import revision_of
 from plopi.viewer.readers.results import Parsed, Pending, Unreadable
 from plopi.viewer.store import Store

@@ -17,8 +17,8 @@ from plopi.viewer import payloads
 from plopi.viewer.analysis import Index, derived, index
 from plopi.viewer.analysis.call_graph import Selection
 from plopi.viewer.analysis.derived import Filtered, through
-from plopi.viewer.analysis.growth import Growing, grown
 from plopi.viewer.analysis.lenses import Lens
+from plopi.viewer.analysis.segments import Segmented, grown
 from plopi.viewer.view import View
 
 LENSES = [
@@ -80,7 +80,7 @@ def test_old_samples_are_not_looked_at_again() -> None:
         for cut in (count - 10, count):
             plain = grown(plain, first(profile, cut))
             left = through(plain, lens, left)
-    assert isinstance(plain, Growing) and isinstance(left, Filtered)
+    assert isinstance(plain, Segmented) and isinstance(left, Filtered)
     assert sum(looked_at[1:]) <= 40, "the first look at a growing one is at all of it, then only at what came"
 
 

@@ -19,8 +19,8 @@ from plopi.viewer.analysis import Index, index
 from plopi.viewer.analysis.call_graph import Selection
 from plopi.viewer.analysis.derived import merged, through
 from plopi.viewer.analysis.diff import Comparison
-from plopi.viewer.analysis.growth import grown
 from plopi.viewer.analysis.lenses import Lens, tries
+from plopi.viewer.analysis.segments import grown
 from plopi.viewer.view import View
 
 NAMES = ["one", "two"]

@@ -15,9 +15,9 @@ from plopi.model import Functions, Locations, Profile, ProfileBuilder, Samples, 
 from plopi.viewer.analysis import Index, index, neighbours
 from plopi.viewer.analysis.call_graph import Selection
 from plopi.viewer.analysis.choose import choose
-from plopi.viewer.analysis.growth import Growing, grown, part_of
 from plopi.viewer.analysis.links import link
 from plopi.viewer.analysis.rank import Choice, ranking
+from plopi.viewer.analysis.segments import Segmented, grown, part_of
 
 
 def first(profile: Profile, samples: int) -> Profile:
@@ -112,7 +112,7 @@ def test_segments_stay_few_and_none_is_indexed_again_for_a_small_one() -> None:
     found: Index = base
     for cut in range(count * 4 // 5, count, 10):
         found = grown(found, first(profile, cut))
-    assert isinstance(found, Growing)
+    assert isinstance(found, Segmented)
     assert found.segments[0].index is base
     sizes = [len(segment) for segment in found.segments]
     assert sum(sizes) == len(found.profile.samples) and len(sizes) <= np.log2(count)

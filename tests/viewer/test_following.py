@@ -26,11 +26,11 @@ from plopi.errors import FormatError
 from plopi.formats.pprof import encode_header, encode_rows
 from plopi.formats.pprof_growing import GrowingReader
 from plopi.model import CPU, SAMPLES, About, Profile, ProfileBuilder
-from plopi.viewer.analysis.growing import GrowingColumn
+from plopi.viewer.analysis.growing_column import GrowingColumn
 from plopi.viewer.readers import followers
 from plopi.viewer.readers.bounds import Bounds
 from plopi.viewer.readers.followers import Follower, Followers
-from plopi.viewer.readers.growing import Grown, rows_of
+from plopi.viewer.readers.growing_profile import GrowingProfile, rows_of
 from plopi.viewer.readers.results import Parsed
 from plopi.viewer.watch import key_of
 
@@ -251,7 +251,7 @@ WINDOWS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_any_growth_is_what_reading_anew_gives(windows: list[list[tuple[list[str], int]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        recorder, reader, grown = Recorder(Path(folder) / "x.pb.part"), GrowingReader(), None
+        recorder, reader, growing = Recorder(Path(folder) / "x.pb.part"), GrowingReader(), None
         for number, window in enumerate(windows):
             row = recorder.rows.add_window(number * 10, 10)
             for stack, weight in window:
@@ -260,27 +260,27 @@ def test_any_growth_is_what_reading_anew_gives(windows: list[list[tuple[list[str
             recorder.flush("")
             found = reader.feed(recorder.path.read_bytes()[reader.offset :])
             assert found is not None
-            if grown is None:
-                grown = Grown(found.profile())
+            if growing is None:
+                growing = GrowingProfile(found.profile())
             else:
                 tables = (found.functions, found.locations, found.stacks, found.threads, found.windows, found.samples)
-                grown.append(Profile("stacks", found.sample_types, found.strings, *tables, calls=None, about=found.about))
-            assert told(grown.profile) == told(recorder.anew())
-            assert draw(grown.profile) == draw(recorder.anew())
+                growing.append(Profile("stacks", found.sample_types, found.strings, *tables, calls=None, about=found.about))
+            assert told(growing.profile) == told(recorder.anew())
+            assert draw(growing.profile) == draw(recorder.anew())
 
 
 def test_sums_stay_within_64_bits_however_they_come() -> None:
-    grown = Grown(profile_from("f 1/9000000000000000000", (SAMPLES, CPU), ABOUT))
-    before = grown.profile
+    growing = GrowingProfile(profile_from("f 1/9000000000000000000", (SAMPLES, CPU), ABOUT))
+    before = growing.profile
     with pytest.raises(FormatError, match="64 bits"):
-        grown.append(replace(before, strings=()))
-    assert grown.profile is before
+        growing.append(replace(before, strings=()))
+    assert growing.profile is before
 
 
 def test_a_worker_that_sends_rows_of_another_kind_is_not_believed(recorder: Recorder) -> None:
-    grown = Grown(profile_from("f 1/1", (SAMPLES, CPU), ABOUT))
+    growing = GrowingProfile(profile_from("f 1/1", (SAMPLES, CPU), ABOUT))
     with pytest.raises(FormatError, match="sample types"):
-        grown.append(profile_from("f 1", (CPU,), ABOUT))
+        growing.append(profile_from("f 1", (CPU,), ABOUT))
 
 
 # --- in a viewer ---

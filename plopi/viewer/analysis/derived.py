@@ -13,13 +13,13 @@ import numpy as np
 from plopi.model import CALLS, Profile
 from plopi.viewer.analysis.call_graph import Numbers, Selection, calls_of
 from plopi.viewer.analysis.columns import Ints, Mask, column, sums_by_id
-from plopi.viewer.analysis.growth import OF_NAMES, Growing, among, going_on, numbers_over
 from plopi.viewer.analysis.index import Index
 from plopi.viewer.analysis.lenses import Lens, Reshaping, dropped
 from plopi.viewer.analysis.lenses.filters import kept_by_stack, kept_by_time, with_samples, within
 from plopi.viewer.analysis.lenses.merge import continues, joined
 from plopi.viewer.analysis.lenses.merging import Merging
 from plopi.viewer.analysis.search import matching
+from plopi.viewer.analysis.segments import OF_NAMES, Segmented, among, going_on, numbers_over
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def through(plain: Index, lens: Lens, before: Index | None = None) -> Index:
         return plain
     if not lens.only_drops:
         return _reshaped(plain, lens, before)
-    left = _through_segments(plain, lens, before) if isinstance(plain, Growing) else _dropped(plain, lens)
+    left = _through_segments(plain, lens, before) if isinstance(plain, Segmented) else _dropped(plain, lens)
     if left is not plain:
         left.going = plain.line
         if before is not None and before.going is plain.line:
@@ -121,7 +121,7 @@ def _reshaped(plain: Index, lens: Lens, before: Index | None) -> Index:
     return found
 
 
-def _through_segments(plain: Growing, lens: Lens, before: Index | None) -> Index:
+def _through_segments(plain: Segmented, lens: Lens, before: Index | None) -> Index:
     known = before.left if isinstance(before, Filtered) else {}
     focus, ignore = ([matching(plain.profile, plain.texts, each) for each in patterns] for patterns in (lens.focus, lens.ignore))
     found: dict[Index, tuple[Mask, Index]] = {}

@@ -27,7 +27,6 @@ from plopi.viewer.analysis.call_graph import Numbers, Part, Selection, calls_of,
 from plopi.viewer.analysis.columns import Floats, Ids, Ints, Mask, column
 from plopi.viewer.analysis.derived import totals_of
 from plopi.viewer.analysis.flame import Forest
-from plopi.viewer.analysis.growth import among, going_on, numbers_over, segments_of
 from plopi.viewer.analysis.index import Index, Weighed
 from plopi.viewer.analysis.lenses.filters import with_samples
 from plopi.viewer.analysis.lenses.merge import Joined, continues, joined, merge
@@ -36,6 +35,7 @@ from plopi.viewer.analysis.lenses.tables import stored
 from plopi.viewer.analysis.packages import Packages
 from plopi.viewer.analysis.prepared import edges_of_dump
 from plopi.viewer.analysis.search import Texts
+from plopi.viewer.analysis.segments import among, going_on, numbers_over, segments_of
 
 WIDTH = 1.96
 """Standard deviations to either side that hold 95 % of a normal distribution."""

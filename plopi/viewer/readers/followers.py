@@ -15,7 +15,7 @@ from plopi.errors import FormatError
 from plopi.formats.fragments import is_recording
 from plopi.viewer import payloads
 from plopi.viewer.readers.bounds import Bounds
-from plopi.viewer.readers.growing import Grown, bytes_of
+from plopi.viewer.readers.growing_profile import GrowingProfile, bytes_of
 from plopi.viewer.readers.process import Process, WorkerDied
 from plopi.viewer.readers.results import MAX_THREADS, Key, Parsed, Progress, Summary, summary_from
 
@@ -38,7 +38,7 @@ class Follower:
         self._file = (key.device, key.inode)
         self._process = Process(bounds)
         self._offset = 0
-        self._grown: Grown | None = None
+        self._growing: GrowingProfile | None = None
         self._base: Parsed | None = None
         self._last: Parsed | None = None
 
@@ -59,20 +59,20 @@ class Follower:
 
     def read(self, fd: int, key: Key, report: Report) -> Parsed:
         """The recording as it is now. FormatError, Unreadable and WorkerDied as from a worker."""
-        growth = self._process.follow(fd, key, self._offset, self._grown.since if self._grown else None, report)
+        growth = self._process.follow(fd, key, self._offset, self._growing.since if self._growing else None, report)
         if growth is None:
             if self._last is None:
                 raise FormatError("the recording was cut off before its first flush and holds nothing yet; wait for it")
             self._last = replace(self._last, key=key)
             return self._last
         self._offset = growth.offset
-        if self._grown is None:
-            self._grown = Grown(growth.content.profile)
-            self._base = Parsed(key, _summary(self._grown), self._grown.profile, growth.size, growth.content.prepared)
+        if self._growing is None:
+            self._growing = GrowingProfile(growth.content.profile)
+            self._base = Parsed(key, _summary(self._growing), self._growing.profile, growth.size, growth.content.prepared)
             self._last = self._base
         else:
-            profile = self._grown.append(growth.content.profile)
-            self._last = Parsed(key, _summary(self._grown), profile, bytes_of(profile), base=self._base)
+            profile = self._growing.append(growth.content.profile)
+            self._last = Parsed(key, _summary(self._growing), profile, bytes_of(profile), base=self._base)
         return self._last
 
     def close(self) -> None:
@@ -148,9 +148,9 @@ class Followers:
         return follower
 
 
-def _summary(grown: Grown) -> Summary:
+def _summary(growing: GrowingProfile) -> Summary:
     """Made here: the worker sees only what was appended."""
-    profile = grown.profile
+    profile = growing.profile
     threads = [
         {"name": payloads.text(profile.thread_name(row)), "ident": int(profile.threads.ident[row])}
         for row in range(min(len(profile.threads), MAX_THREADS))

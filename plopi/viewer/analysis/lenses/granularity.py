@@ -15,10 +15,11 @@ from plopi.errors import UsageError
 from plopi.model import CALLS, NONE, Calls, Functions, Locations, Profile
 from plopi.viewer.analysis.call_graph import calls_of
 from plopi.viewer.analysis.columns import Ints, Mask, column, group_by_id, group_by_key
-from plopi.viewer.analysis.growing import GrowingColumn, Numbering
+from plopi.viewer.analysis.growing_column import GrowingColumn
 from plopi.viewer.analysis.lenses.lens import Lens
 from plopi.viewer.analysis.lenses.tables import GrowingTable, since, stored
 from plopi.viewer.analysis.lenses.tries import Branch, Trie
+from plopi.viewer.analysis.numbering import Numbering
 from plopi.viewer.analysis.packages import SPECIAL, Packages
 
 Grouped = tuple[Ints, Sequence[str], Mask]

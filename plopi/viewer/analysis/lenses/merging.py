@@ -13,9 +13,10 @@ import numpy as np
 
 from plopi.model import Functions, Locations, Profile, SampleType, Threads, Windows
 from plopi.viewer.analysis.columns import Ints
-from plopi.viewer.analysis.growing import GrowingColumn, Numbering
+from plopi.viewer.analysis.growing_column import GrowingColumn
 from plopi.viewer.analysis.lenses.tables import GrowingTable, samples_from, since
 from plopi.viewer.analysis.lenses.tries import Branch, Trie
+from plopi.viewer.analysis.numbering import Numbering
 
 
 class Member:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plopi.model import Column, Samples
 from plopi.viewer.analysis.columns import Ints, column
-from plopi.viewer.analysis.growing import GrowingColumn
+from plopi.viewer.analysis.growing_column import GrowingColumn
 
 T = TypeVar("T")
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from plopi.model import Stacks
 from plopi.viewer.analysis.columns import Ints, Mask, group_by_id
-from plopi.viewer.analysis.growing import GrowingColumn, Numbering
+from plopi.viewer.analysis.growing_column import GrowingColumn
 from plopi.viewer.analysis.lenses.tables import GrowingTable
+from plopi.viewer.analysis.numbering import Numbering
 
 DEEPEST_MERGE = 2_000
 """Nodes deeper than this stay apart even where they are equal: putting equals together goes level by level. No number minds."""

@@ -40,7 +40,7 @@ class Segment:
         return self.last - self.first
 
 
-class Growing(Index):
+class Segmented(Index):
     """An index of several segments; see ``grown``. ``before`` has what of names and edges may still be right."""
 
     def __init__(self, profile: Profile, segments: Sequence[Segment], before: Index) -> None:
@@ -80,7 +80,7 @@ def numbers_over(parts: Sequence[Index], structure: Structure, selection: Select
 
 
 def segments_of(about: Index) -> Sequence[Segment]:
-    return about.segments if isinstance(about, Growing) else (Segment(0, len(about.profile.samples), about),)
+    return about.segments if isinstance(about, Segmented) else (Segment(0, len(about.profile.samples), about),)
 
 
 def among(part: Index, kept: Mask) -> Index:
@@ -100,7 +100,7 @@ def grown(before: Index, profile: Profile) -> Index:
     while segments and len(segments[-1]) < 2 * len(new):
         new = replace(new, first=segments.pop().first)
     new = replace(new, index=Index(part_of(profile, new.first, new.last)))
-    return Growing(profile, [*segments, new], before)
+    return Segmented(profile, [*segments, new], before)
 
 
 def going_on(before: Index | None, profile: Profile) -> Index:

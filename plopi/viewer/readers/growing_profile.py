@@ -11,7 +11,7 @@ import numpy as np
 from plopi.errors import FormatError
 from plopi.formats.strings import Strings, packed
 from plopi.model import Cursor, Profile
-from plopi.viewer.analysis.growing import GrowingColumn
+from plopi.viewer.analysis.growing_column import GrowingColumn
 from plopi.viewer.readers.columns import MAX_TOTAL, Array
 
 _TABLES = ("functions", "locations", "stacks", "threads", "windows")
@@ -24,7 +24,7 @@ class _Texts:
     offsets: GrowingColumn
 
 
-class Grown:
+class GrowingProfile:
     """A profile of stacks, and what was appended to it so far. One thread at a time."""
 
     def __init__(self, base: Profile) -> None:
