@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from plopi.collector import alone, hooks, python_engine
 from plopi.collector.choice import make_engine
 from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan
 from plopi.collector.native_threads import ident, original
+from plopi.collector.origin import about_this_process
 from plopi.collector.sink import Sink
 from plopi.collector.stacks import StackTable
+from plopi.collector.windows import Windows
 from plopi.errors import AlreadyRunning, UsageError
 from plopi.model import About, Profile, ProfileBuilder
 
-WINDOW_NS = 1_000_000_000
-MAX_WINDOWS = 512
-DRAINS_PER_WINDOW = 8
-"""Drains of a long window at most, so that rows stay bounded between two coarsenings."""
 JOIN_SECONDS = 1.0
 MUTED_SECONDS = 0.02
 
@@ -38,11 +31,9 @@ class Collector:
     """Samples this process.
 
     ``interval`` is in seconds. ``mode``: ``cpu`` (Plop: ``prof``), ``wall`` (``real``), ``virtual`` or ``both``. ``engine``:
-    ``auto``,
-    ``python`` or ``native``. At most ``max_stacks`` distinct stacks are kept, no deeper than ``max_depth``;
-    ``threads=False`` samples
-    the main thread only. ``sink`` is told of new rows about once a second. ``on_fork_child`` is called in a forked child, where
-    nothing is being sampled any more.
+    ``auto``, ``python`` or ``native``. At most ``max_stacks`` distinct stacks are kept, no deeper than ``max_depth``;
+    ``threads=False`` samples the main thread only. ``sink`` is told of new rows about once a second. ``on_fork_child`` is called
+    in a forked child, where nothing is being sampled any more.
     """
 
     def __init__(
@@ -100,9 +91,9 @@ class Collector:
                 self._table.clear()
                 self._engine = make_engine(self._engine_name, self._plan, self._table)
                 self._table = self._engine.table
-                self._rows = ProfileBuilder(self._engine.sample_types, self._about_at_start())
-                self._drained_ns = 0
-                self._window_ns = WINDOW_NS
+                about = about_this_process(self._command, self._engine.name, self.mode, self._plan.interval_ns)
+                self._rows = ProfileBuilder(self._engine.sample_types, about)
+                self._windows = Windows(self._rows)
                 self._samples = 0
                 self._helper_cost_ns = self._former_helpers_ns = 0
                 self._started = self._ended = time.monotonic_ns()
@@ -114,8 +105,8 @@ class Collector:
 
     def start(self, duration: float | None = 30.0) -> None:
         """Begin to sample, for ``duration`` seconds (None: until ``stop``). Works in any thread once ``plopi.install()`` was
-        called
-        in the main thread; otherwise, outside the main thread, a helper thread takes the samples. AlreadyRunning if one runs."""
+        called in the main thread; otherwise, outside the main thread, a helper thread takes the samples. AlreadyRunning if one
+        runs."""
         if duration is not None and duration <= 0:
             raise UsageError(f"a duration of {duration!r} s cannot be had: choose a positive one, or None for no end")
         global _active
@@ -224,16 +215,13 @@ class Collector:
 
         A count is the weight in intervals (at least 1), so that one long call counts as long as it took.
         """
+        from plopi.formats import plop  # what only this needs
+
         profile = self.snapshot()
         weights = profile.samples.weights[1] if len(profile.samples.weights) > 1 else profile.samples.weights[0]
-        sums: dict[int, int] = {}
-        for stack, weight in zip(profile.samples.stack, weights):
-            sums[stack] = sums.get(stack, 0) + weight
-        counts: dict[tuple[tuple[str, int, str], ...], int] = {}
-        for stack, weight in sums.items():
-            key = _plop_key(profile, stack)
-            counts[key] = counts.get(key, 0) + max(1, round(weight / self._plan.interval_ns))
-        return counts
+        sums = plop.by_stack(profile, weights)
+        counts = {stack: max(1, round(weight / self._plan.interval_ns)) for stack, weight in sums.items()}
+        return plop.by_path(profile, list(plop.locations(profile)), counts)
 
     # -- the helper thread ------------------------------------------------------------------------------------------------------
 
@@ -292,7 +280,7 @@ class Collector:
                 self._engine.settle()
                 self._helper_cost_ns = time.thread_time_ns() - began
                 self._drain_and_flush()
-                self._next_drain = now + max(1.0, self._window_ns / 1e9 / DRAINS_PER_WINDOW)
+                self._next_drain = now + self._windows.drain_seconds
             wait = min(wait, self._next_drain - now)
             if self._deadline is not None:
                 wait = min(wait, self._deadline - now)
@@ -313,42 +301,11 @@ class Collector:
             self._draining = True
             try:
                 if not self._table.is_empty:
-                    self._samples += self._table.drain(self._rows, self._window_since_last_drain())
+                    window = self._windows.since_last_drain(time.monotonic_ns() - self._started)
+                    self._samples += self._table.drain(self._rows, window)
                 self._describe()
             finally:
                 self._draining = False
-
-    def _window_since_last_drain(self) -> int:
-        """The window that holds the middle of the time since the last drain: a drain comes just after its window has ended."""
-        now = time.monotonic_ns() - self._started
-        middle, self._drained_ns = (self._drained_ns + now) // 2, now
-        return self._window_at(middle)
-
-    def _window_at(self, at: int) -> int:
-        """The window of a time after the start, the last there is or a new one. All have the same length."""
-        rows = self._rows
-        while True:
-            begin = at // self._window_ns * self._window_ns
-            if rows.window_start and rows.window_start[-1] >= begin:
-                return len(rows.window_start) - 1
-            if len(rows.window_start) < MAX_WINDOWS:
-                return rows.add_window(begin, self._window_ns)
-            rows.coarsen()
-            self._window_ns *= 2
-
-    def _about_at_start(self) -> About:
-        return About(
-            command=self._command if self._command is not None else " ".join(sys.argv),
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            python=f"{platform.python_implementation()} {platform.python_version()}",
-            engine=self._engine.name,
-            mode=self.mode,
-            started_ns=time.time_ns(),
-            period_ns=self._plan.interval_ns,
-            complete=False,
-            process_start=_process_start(),
-        )
 
     def _describe(self) -> None:
         tally = self._engine.tally
@@ -424,21 +381,3 @@ def install() -> None:
     """Put plopi's signal handler in, from the main thread: ``Collector.start`` then works in any thread. It does nothing
     until then."""
     python_engine.install()
-
-
-def _process_start() -> str:
-    """Start time of this process in the kernel's words, "" where there is no procfs."""
-    try:
-        return Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _plop_key(profile: Profile, stack: int) -> tuple[tuple[str, int, str], ...]:
-    key = []
-    while stack >= 0:
-        location = profile.stacks.location[stack]
-        function = profile.locations.function[location]
-        key.append((profile.function_file(function), profile.locations.line[location], profile.function_name(function)))
-        stack = profile.stacks.parent[stack]
-    return tuple(key)

@@ -8,9 +8,11 @@ import ast
 import pytest
 from pytest import approx
 
-from plopi.collector import collector as module
+from plopi.collector import windows
 from plopi.collector.collector import Collector
+from plopi.collector.windows import WINDOW_NS, Windows
 from plopi.errors import UsageError
+from plopi.model import CPU, SAMPLES, ProfileBuilder
 from tests.collector.conftest import roughly
 
 
@@ -162,27 +164,26 @@ def test_about_is_filled_from_measurements(run):
     assert found["python"].startswith("CPython 3.")
 
 
-def windows_of(collector, seconds):
+def windows_at(seconds):
     """Windows after drains about as often as the collector's own, in those seconds after the start."""
+    rows = ProfileBuilder((SAMPLES, CPU))
+    at = Windows(rows).at
     for second in seconds:
-        collector._window_at(second * module.WINDOW_NS + 5)
-    rows = collector._rows
-    return [
-        (start // module.WINDOW_NS, length // module.WINDOW_NS) for start, length in zip(rows.window_start, rows.window_length)
-    ]
+        at(second * WINDOW_NS + 5)
+    return [(start // WINDOW_NS, length // WINDOW_NS) for start, length in zip(rows.window_start, rows.window_length)]
 
 
 def test_windows_are_merged_before_they_are_too_many(monkeypatch):
     """A long recording keeps its few hundred windows, all of one length."""
-    monkeypatch.setattr(module, "MAX_WINDOWS", 8)
-    assert windows_of(Collector(0.01, "cpu", "python"), range(100)) == [(i * 16, 16) for i in range(7)]
+    monkeypatch.setattr(windows, "MAX_WINDOWS", 8)
+    assert windows_at(range(100)) == [(i * 16, 16) for i in range(7)]
 
 
 def test_windows_keep_one_length_and_do_not_overlap_where_nothing_was_sampled_in_between(monkeypatch):
-    monkeypatch.setattr(module, "MAX_WINDOWS", 4)
-    assert windows_of(Collector(0.01, "cpu", "python"), [0, 3, 9, 40]) == [(0, 1), (3, 1), (9, 1), (40, 1)]
-    assert windows_of(Collector(0.01, "cpu", "python"), [0, 3, 9, 40, 41]) == [(0, 2), (2, 2), (8, 2), (40, 2)]
-    assert windows_of(Collector(0.01, "cpu", "python"), [0, 3, 9, 40, 43]) == [(0, 4), (8, 4), (40, 4)]
+    monkeypatch.setattr(windows, "MAX_WINDOWS", 4)
+    assert windows_at([0, 3, 9, 40]) == [(0, 1), (3, 1), (9, 1), (40, 1)]
+    assert windows_at([0, 3, 9, 40, 41]) == [(0, 2), (2, 2), (8, 2), (40, 2)]
+    assert windows_at([0, 3, 9, 40, 43]) == [(0, 4), (8, 4), (40, 4)]
 
 
 @pytest.mark.one_python

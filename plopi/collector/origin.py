@@ -1,0 +1,36 @@
+"""What a profile says of the program that it is taken of."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+import time
+from pathlib import Path
+
+from plopi.model import About
+
+
+def about_this_process(command: str | None, engine: str, mode: str, period_ns: int) -> About:
+    """Of a profile that begins now; ``command`` is what was called, None: as ``sys.argv`` has it."""
+    return About(
+        command=command if command is not None else " ".join(sys.argv),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        engine=engine,
+        mode=mode,
+        started_ns=time.time_ns(),
+        period_ns=period_ns,
+        complete=False,
+        process_start=_process_start(),
+    )
+
+
+def _process_start() -> str:
+    """Start time of this process in the kernel's words, "" where there is no procfs."""
+    try:
+        return Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
