@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 from conftest import Growing, Opener, Viewer, here, put, settled, start_viewer
 
@@ -50,6 +51,26 @@ def test_it_changes_without_websockets_too(viewer: Viewer, opened: Opener, growi
     page.wait_for_selector("table.profiles tbody tr")
     growing.add(("main;work", 100))
     page.wait_for_selector("tr.growing")
+
+
+def test_a_list_that_could_not_be_had_is_asked_for_again_without_any_news(viewer: Viewer, opened: Opener) -> None:
+    page = opened()
+    page.route_web_socket("**/live", lambda socket: None)  # open, and silent
+    failed = []
+
+    def fail_once(route: Any) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.fulfill(status=503, json={"v": 1, "error": {"message": "Not now."}})
+
+    page.route("**/api/profiles?*", fail_once)
+    page.goto(viewer.url)
+    page.wait_for_selector("#banner .bad")
+    assert page.inner_text("#banner .bad") == "Not now. The list is asked for again within 1 s."
+    page.wait_for_selector("table.profiles tbody tr")
+    assert failed and page.locator("#banner .bad").count() == 0
 
 
 def test_search_and_sort_are_in_the_address(viewer: Viewer, opened: Opener) -> None:

@@ -1,9 +1,9 @@
 /** News of changes: by websocket, or by asking every few seconds while that cannot be had. */
+import { Again } from "./again.js";
 import { ROOT } from "./api.js";
 import { offline } from "./offline.js";
 
 const POLL_MS = 3000;
-const RETRY_MS = [1000, 2000, 5000, 10000, 30000];
 
 export class Live {
   /**
@@ -16,7 +16,7 @@ export class Live {
     this.onNews = onNews;
     this.onLink = onLink;
     this.host = host;
-    this.failures = 0;
+    this.again = new Again(() => this.#connect());
     this.closed = false;
     this.poller = null;
     if (!offline) this.#connect();
@@ -51,8 +51,8 @@ export class Live {
   }
 
   #opened() {
-    const again = this.failures > 0;
-    this.failures = 0;
+    const again = this.again.failures > 0;
+    this.again.worked();
     this.#stopPolling();
     if (this.watch) this.socket.send(JSON.stringify({ watch: this.watch }));
     this.onLink(true);
@@ -73,9 +73,7 @@ export class Live {
     if (this.closed) return;
     this.onLink(false);
     this.poller ??= this.host.setInterval(() => this.onNews({ poll: true }), POLL_MS);
-    const delay = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)];
-    this.failures += 1;
-    this.host.setTimeout(() => this.#connect(), delay);
+    this.again.later();
   }
 
   #stopPolling() {

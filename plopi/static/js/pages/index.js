@@ -1,4 +1,5 @@
 /** The index page: every profile of the data directory, live. */
+import { Again } from "../again.js";
 import { Api, pageUrl } from "../api.js";
 import { age, bytes, count, duration, plural } from "../format.js";
 import { Live } from "../live.js";
@@ -51,6 +52,7 @@ class IndexPage {
     this.url = new UrlState(KEYS, () => this.load());
     this.seen = null;
     this.busy = new Busy(document.getElementById("list"));
+    this.again = new Again(() => this.#news());
     this.input = h("input", {
       type: "search",
       placeholder: "Search profiles  ( / )",
@@ -104,12 +106,15 @@ class IndexPage {
     const { q, tag, sort, order, page } = this.url.state;
     try {
       this.answer = await this.api.profiles({ q, tag, sort, order, page, per: PER_PAGE }, signal);
+      this.again.worked();
       const { problem, total } = this.answer;
       replace(document.getElementById("banner"), problem && total ? h("div", { class: "bad" }, problem) : null);
       this.#show(this.answer);
     } catch (error) {
       if (error.name === "AbortError") return;
-      replace(document.getElementById("banner"), h("div", { class: "bad" }, error.message));
+      const passes = error.status === 0 || error.status >= 500;
+      const again = passes ? ` The list is asked for again within ${this.again.later()} s.` : "";
+      replace(document.getElementById("banner"), h("div", { class: "bad" }, error.message + again));
     } finally {
       if (this.asking === asking) {
         this.asking = null;
