@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import resource
 import signal
 import socket
@@ -27,9 +28,13 @@ from plopi.viewer.entries import shown
 from plopi.viewer.handlers import api, live, notes, pages, saving
 from plopi.viewer.handlers.base import NotFound, RefusedHandler, Services, admit
 from plopi.viewer.security import Hosts, Refused
+from plopi.viewer.stderr import Stderr
 from plopi.viewer.store import Store
 
 MOST_CONNECTIONS = 1000
+IDLE_SECONDS = 30.0
+"""For so long a connection may be without a request, or at the headers of one."""
+BODY_SECONDS = 10.0
 BACKLOG = 1024
 """So many may stand at the door: whom the system turns away there comes again after a second."""
 AT_A_TIME = 8
@@ -115,8 +120,8 @@ class Server(HTTPServer):
     def initialize(self, application: Viewer) -> None:  # type: ignore[override]
         super().initialize(
             application,
-            idle_connection_timeout=30.0,
-            body_timeout=10.0,
+            idle_connection_timeout=IDLE_SECONDS,
+            body_timeout=BODY_SECONDS,
             max_header_size=16 * 2**10,
             max_body_size=64 * 2**10,
         )
@@ -198,20 +203,20 @@ def own_url(services: Services) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{services.port}{config.base_url}"
 
 
-async def serve(config: Config, stop: asyncio.Event, announce: Announce | None = None) -> None:
-    """Serve until ``stop`` is set. ``announce`` is called with the address once it answers (default: says so on stderr), and with
-    every login link after the first."""
+async def serve(config: Config, stop: asyncio.Event, announce: Announce, announce_login: Announce | None = None) -> None:
+    """Serve until ``stop`` is set. ``announce`` is called with the address once it answers, ``announce_login`` (the same unless
+    given) with every login link after the first."""
     sockets = listen(config)
     port = None if config.uds else sockets[0].getsockname()[1]
     store = Store(config.datadir, config.bounds, disk_cache=config.disk_cache)
     bound = [f"[{address}]" if ":" in address else address for address in config.addresses]
     services = Services(config, store, Hosts.of([] if config.uds else bound, config.allowed_hosts, port), port)
-    application = Viewer(services, lambda: (announce or print_login)(login_url(services)))
+    application = Viewer(services, lambda: (announce_login or announce)(login_url(services)))
     server = Server(application)
     server.add_sockets(Door(fileno=each.detach()) for each in sockets)
     try:
         url = login_url(services)
-        (announce or (lambda url: print_address(config, url)))(url)
+        announce(url)
         if config.open_browser and config.uds is None:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some browsers hold it until they end
         await stop.wait()
@@ -226,7 +231,7 @@ async def serve(config: Config, stop: asyncio.Event, announce: Announce | None =
             config.uds.unlink(missing_ok=True)
 
 
-def print_address(config: Config, url: str) -> None:
+def address_told(config: Config, url: str) -> str:
     lines = [url]
     if config.uds is not None:
         lines.append(f"  on the Unix socket {shown(str(config.uds))}")
@@ -239,11 +244,7 @@ def print_address(config: Config, url: str) -> None:
         if not config.datadir.exists():
             lines.append("  The directory does not exist yet; it is shown as soon as something makes it.")
         lines.append("  Ctrl-C ends it.")
-    print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-def print_login(url: str) -> None:
-    print(f"A browser has signed in. For another one:\n{url}", file=sys.stderr, flush=True)
+    return "\n".join(lines)
 
 
 def allow_descriptors(wanted: int) -> None:
@@ -257,8 +258,8 @@ def allow_descriptors(wanted: int) -> None:
 def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     allow_descriptors(2 * MOST_CONNECTIONS)
-    logging.basicConfig(level=logging.WARNING, format="plopi viewer: %(message)s")
-
+    stderr = Stderr(sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY))
+    logging.basicConfig(level=logging.WARNING, handlers=[stderr])
     sys.setswitchinterval(SWITCH_SECONDS)
     heap.begin()
 
@@ -267,6 +268,14 @@ def run(config: Config) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await serve(config, stop)
+        await serve(
+            config,
+            stop,
+            lambda url: stderr.say(address_told(config, url)),
+            lambda url: stderr.say(f"A browser has signed in. For another one:\n{url}"),
+        )
 
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    finally:
+        stderr.end()

@@ -8,9 +8,11 @@ import socket
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from serving import DEADLINE, viewer
 
 from plopi.viewer import app
+from plopi.viewer.handlers import live
 
 
 def was_closed(sock: socket.socket) -> bool:
@@ -44,6 +46,43 @@ def test_who_says_nothing_makes_room_and_who_has_asked_stays(tmp_path: Path) -> 
         assert [asked(each) for each in speaking] == [200, 200]
         with socket.create_connection((client.host, client.port), DEADLINE) as refused:
             assert was_closed(refused), "all are in use"
+
+
+@pytest.mark.parametrize(
+    ("bound", "sent", "answered"),
+    [
+        ("IDLE_SECONDS", b"", b""),
+        ("IDLE_SECONDS", b"GET / HTTP/1.1\r\nHost: ", b""),
+        ("IDLE_SECONDS", b"GET /api/profiles HTTP/1.1\r\nHost: localhost:%d\r\n\r\n", b"HTTP/1.1 200"),
+        (
+            "BODY_SECONDS",
+            b"PUT /api/profiles/0123456789abcdef/notes HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9\r\n\r\n{",
+            b"",
+        ),
+    ],
+    ids=["says nothing", "headers that stop", "after an answer", "a body that stops"],
+)
+def test_who_stops_in_the_middle_is_let_go(tmp_path: Path, bound: str, sent: bytes, answered: bytes) -> None:
+    with mock.patch.object(app, bound, 0.5), viewer(tmp_path) as running:
+        client = running.client
+        with socket.create_connection((client.host, client.port), DEADLINE) as sock:
+            sock.sendall(sent.replace(b"%d", str(client.port).encode()))
+            assert received(sock).startswith(answered)
+
+
+def received(sock: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    parts = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := sock.recv(65536):
+            parts += part
+    return parts
+
+
+def test_the_bounds_are_those_that_the_docs_promise() -> None:
+    text = (Path(__file__).parents[2] / "docs/viewer.md").read_text("utf-8")
+    assert f"| idle connection, request body | {app.IDLE_SECONDS:g} s, {app.BODY_SECONDS:g} s |" in text
+    assert f"| connections, websockets | {app.MOST_CONNECTIONS}, {live.MOST_CLIENTS} |" in text
 
 
 def test_a_crowd_at_the_door_is_let_in_a_few_at_a_time() -> None:
