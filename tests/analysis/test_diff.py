@@ -263,7 +263,7 @@ def test_edges_and_slices_of_a_dump_have_the_weights_of_each_side() -> None:
 def boxes_of(about: Index, kind: SampleType, shape: Shape) -> tuple[Boxes, list[tuple[str, ...]]]:
     """Every box, and the way to each by functions' names (they differ) from the top."""
     paths = list[tuple[str, ...]]()
-    boxes = about.weighed(Selection(about.profile.sample_types.index(kind))).forest.flame(shape).boxes
+    boxes = about.weighed(Selection(about.profile.sample_types.index(kind))).forest(about).flame(shape).boxes
     for parent, function in zip(boxes.parent.tolist(), boxes.function.tolist()):
         paths.append((*(paths[parent] if parent >= 0 else ()), about.profile.function_name(function)))
     return boxes, paths

@@ -21,7 +21,8 @@ Path = tuple[int, ...]
 
 
 def forest(profile: Profile) -> flame.Forest:
-    return Index(profile).weighed(Selection()).forest
+    about = Index(profile)
+    return about.weighed(Selection()).forest(about)
 
 
 def paths(found: flame.Flame) -> dict[Path, tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -21,6 +22,7 @@ from plopi.viewer.analysis.derived import merged, through
 from plopi.viewer.analysis.diff import Comparison
 from plopi.viewer.analysis.lenses import Lens, tries
 from plopi.viewer.analysis.segments import grown
+from plopi.viewer.payloads.flame import Asked
 from plopi.viewer.view import View
 
 NAMES = ["one", "two"]
@@ -198,3 +200,33 @@ def test_nothing_is_left_of_the_moments_that_went_by(kind: str) -> None:
     assert last is not None
     kept = sum(isinstance(each, Index) for each in gc.get_objects()) - before
     assert kept < 40, f"{kept} indexes stand for what was seen of 60 moments"
+
+
+GROWS: list[list[tuple[list[tuple[int, int]], int, int]]] = [[([(0, 1), (1, 1), (step % 8, 1)], 0, 5)] for step in range(4)]
+MADE_OF = {
+    "the recording": lambda one, _two, _before: one,
+    "a merge": lambda one, two, before: merged([one, two], NAMES, before),
+    "a comparison": lambda one, two, before: Comparison(one, two, ("one", "two"), True, before),
+    "what is focused on": lambda one, _two, before: through(one, Lens(focus=("f1",)), before),
+    "what is hidden": lambda one, _two, before: through(one, Lens(hide=("f1",)), before),
+}
+
+
+@pytest.mark.parametrize("what", MADE_OF)
+def test_what_was_seen_before_goes_at_once(what: str) -> None:
+    """Not when cycles are looked for, which the viewer seldom does: by then there would be a hundred of them."""
+    asked = Asked.parse({})
+    view = View(type=1)
+    gc.collect()
+    gc.disable()
+    try:
+        made, gone = None, []
+        for (one, _), (two, _) in zip(followed(GROWS, 1), followed(GROWS, 2)):
+            made = MADE_OF[what](one, two, made)
+            payloads.graph(made, view)
+            payloads.table(made, view)
+            payloads.flame(made, view, asked)
+            gone.append(weakref.ref(made.weighed(Selection(1)).numbers))
+        assert [seen() is None for seen in gone] == [True] * (len(gone) - 1) + [False]
+    finally:
+        gc.enable()

@@ -105,14 +105,12 @@ class Sides:
 class _Both(Weighed):
     """The sum of both sides; the boxes of a flame have the weight of each."""
 
-    def __init__(self, subject: Numbers, base: Numbers, of: Index) -> None:
-        super().__init__(_summed(subject, base), of)
+    def __init__(self, subject: Numbers, base: Numbers) -> None:
+        super().__init__(_summed(subject, base))
         self._subject, self._base = subject, base
-        self._rank_of = of
 
-    @cached_property
-    def forest(self) -> Forest:
-        return Forest(self._subject, self._rank_of.name_rank, self._base)
+    def _plant(self, about: Index) -> Forest:
+        return Forest(self._subject, about.name_rank, self._base)
 
 
 @dataclass(frozen=True)
@@ -188,7 +186,7 @@ class Comparison(Index):
                 for each in (self.profile, self.base_profile)
             )
             theirs = scaled(theirs, scale)
-            return Sides(ours, theirs, _Both(ours, theirs, self), scale, None)
+            return Sides(ours, theirs, _Both(ours, theirs), scale, None)
         total, base_total = self.totals[selection.type], self._base_totals[selection.type]
         if thread is None:
             scale = self._scale(int(total.sum()), int(base_total.sum()))
@@ -207,7 +205,7 @@ class Comparison(Index):
         left, right = _of_thread(self.profile, of.thread), _of_thread(self.base_profile, of_base.thread)
         sizes = effective_size(left, selection.type), effective_size(right, selection.type)
         chance = Chance((ours.total, theirs.total), sizes, self._normalised)
-        return Sides(ours, theirs, _Both(ours, theirs, self), scale, chance, None if thread is None else self._namesake(thread))
+        return Sides(ours, theirs, _Both(ours, theirs), scale, chance, None if thread is None else self._namesake(thread))
 
     def _scale(self, ours: int, theirs: int) -> float:
         return ours / theirs if self._normalised and ours > 0 and theirs > 0 else 1.0

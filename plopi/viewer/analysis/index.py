@@ -21,11 +21,16 @@ KEPT_PICTURES = 4
 
 
 class Weighed:
-    """The numbers of one selection, and what follows from them alone."""
+    """The numbers of one selection, and what follows from them and what they are of.
 
-    def __init__(self, numbers: Numbers, of: Index) -> None:
+    It does not hold the index that holds it: of a recording that grows there is a new one at each look, and the old ones must go
+    at once, not when cycles are looked for.
+    """
+
+    def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
-        self._index = of
+        self._forest: flame.Forest | None = None
+        self._groups: tuple[list[packages.Group], Ids] | None = None
         self._lock = threading.RLock()
         self._pictures: OrderedDict[Choice, choose.Picture] = OrderedDict()
 
@@ -38,14 +43,20 @@ class Weighed:
             self._pictures.move_to_end(choice)
             return self._pictures[choice]
 
-    @cached_property
-    def forest(self) -> flame.Forest:
-        return flame.Forest(self.numbers, self._index.name_rank)
+    def forest(self, about: Index) -> flame.Forest:
+        """``about``: the index that this is of, here and below."""
+        if self._forest is None:
+            self._forest = self._plant(about)
+        return self._forest
 
-    @cached_property
-    def groups(self) -> tuple[list[packages.Group], Ids]:
+    def _plant(self, about: Index) -> flame.Forest:
+        return flame.Forest(self.numbers, about.name_rank)
+
+    def groups(self, about: Index) -> tuple[list[packages.Group], Ids]:
         """The groups by colour, and each file row's place among them."""
-        return self._index.packages.groups(self.numbers.self)
+        if self._groups is None:
+            self._groups = about.packages.groups(self.numbers.self)
+        return self._groups
 
     @cached_property
     def by_self(self) -> Ids:
@@ -118,7 +129,7 @@ class Index:
     def weighed(self, selection: Selection) -> Weighed:
         with self._lock:
             if selection not in self._weighed:
-                self._weighed[selection] = Weighed(self.numbers(selection), self)
+                self._weighed[selection] = Weighed(self.numbers(selection))
                 while len(self._weighed) > KEPT_SELECTIONS:
                     self._weighed.popitem(last=False)
             self._weighed.move_to_end(selection)

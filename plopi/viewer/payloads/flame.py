@@ -67,8 +67,8 @@ def flame(profile: Profile | Index, view: View, asked: Asked, revision: str = ""
     if asked.root is not None and asked.root >= len(about.profile.functions):
         raise NoSuchFunction(f"This profile has no function {asked.root}: find it in the table again.")
     shape = flames.Shape(asked.zoom, asked.inverted, asked.root, NARROWEST / asked.width, asked.side)
-    found = weighed.forest.flame(shape)
-    groups, group_of_file = weighed.groups
+    found = weighed.forest(about).flame(shape)
+    groups, group_of_file = weighed.groups(about)
     shown = np.unique(np.concatenate([found.boxes.function, np.asarray(found.zoom, dtype=np.int64)])).tolist()
     if asked.root is not None:
         shown = sorted({*shown, asked.root})

@@ -110,7 +110,7 @@ def _split(about: Index, look: Look, partition: Callable[[Numbers, int, int], sp
     weight, base = dict(ours.slices), dict(theirs.slices if theirs else ())
     heaviest = sorted({**weight, **base}, key=lambda other: (-weight.get(other, 0) - base.get(other, 0), other))[:MOST_NEIGHBOURS]
     label = names.labels(about.profile, heaviest)
-    groups, group_of_file = look.weighed.groups
+    groups, group_of_file = look.weighed.groups(about)
     slices = [
         {
             **function_fields(about.profile, other, label[other]),

@@ -41,7 +41,7 @@ def graph(profile: Profile | Index, view: View, revision: str = "") -> Json:
     top = context.top_left_out(both, picture)
     wrappers = [wrapper for edge in picture.edges for wrapper in edge.wrappers]
     label = names.labels(about.profile, [*picture.nodes, *wrappers, *top])
-    groups, _ = weighed.groups
+    groups, _ = weighed.groups(about)
     return {
         **head(about.profile, view, numbers, revision),
         **base_head(about, look),
@@ -65,7 +65,7 @@ def choice_of(view: View, profile: Profile) -> Choice:
 
 def _nodes(about: Index, view: View, look: Look, picture: Picture, label: Mapping[int, str]) -> list[Json]:
     numbers, native, more = look.numbers, native_of(about, view), context.more(look.weighed.numbers, picture)
-    _, group_of_file = look.weighed.groups
+    _, group_of_file = look.weighed.groups(about)
     return [
         {
             **function_fields(about.profile, function, label[function]),
