@@ -69,6 +69,9 @@ enum { STANDS, RUNS, UNREADABLE };
 static int look_from_outside(Copy *copy, const Whom *whom, uint64_t cpu_ns, Sample *sample, int max_depth) {
     PyThreadState state;
     sample->flags = sample->depth = 0;
+    if (read_clock(clock_of_thread(whom->tid)) != cpu_ns) { /* the clock of one that runs moves from one look to the next: nothing to copy */
+        return RUNS;
+    }
     atomic_thread_fence(memory_order_acquire); /* after the clock, which the kernel wrote after the thread's own writes */
     int depth = TORN;
     /* the memory may be another thread state's by now */
