@@ -5,7 +5,9 @@ import { layout } from "../../plopi/static/js/layout/index.js";
 import { circleHitsRect, lengthInside, nearestOnSegment, overlaps } from "../../plopi/static/js/layout/geometry.js";
 import { placeLabels } from "../../plopi/static/js/layout/labels.js";
 import { makeScales, RING } from "../../plopi/static/js/layout/scales.js";
-import { SIZE, drawn, request } from "./payloads.mjs";
+import { findCombs } from "../../plopi/static/js/layout/combs.js";
+import { routeEdges } from "../../plopi/static/js/layout/routes.js";
+import { SIZE, drawn, real, request } from "./payloads.mjs";
 
 const FIVE = ["expr", "term", "call", "args", "atom"];
 
@@ -52,4 +54,67 @@ test("a label without room beside its circle stands off at the end of a line tha
   const two = [...circles, { id: 2, x: 300, y: 214, r: 3, importance: 0.5, sizes: small }];
   const both = [...placeLabels(two, [], bounds, posts).values()];
   assert.ok(both.length < 2 || !overlaps(both[0], both[1]));
+});
+
+const flat = (leaves, roots = ["a", "b", "c"]) =>
+  drawn(roots.flatMap((root, r) => Array.from({ length: leaves }, (_, i) => `${root} > leaf_function_${i} ${20 + ((i * 7 + r * 5) % 30)}`)).join("\n"));
+
+for (const size of [SIZE, { width: 400, height: 560 }, { width: 1700, height: 900 }])
+  test(`leaves of a flat profile stand in columns below who calls them, none on another (${size.width} pixels)`, () => {
+    const asked = request(flat(48), "layered", size);
+    const result = layout(asked);
+    assert.deepEqual(layout(structuredClone(asked)), result);
+    const places = new Map(result.positions.map(([id, x, y]) => [id, { x, y }]));
+    const leaves = asked.nodes.filter((node) => !node.root);
+    const columns = new Map();
+    for (const leaf of leaves) {
+      const { x, y } = places.get(leaf.id);
+      assert.ok(x > 0 && x < size.width && y > 0 && y < size.height);
+      for (const root of asked.nodes.filter((node) => node.root)) assert.ok(places.get(root.id).y < y);
+      columns.set(x, [...(columns.get(x) ?? []), { y, r: leaf.r }]);
+    }
+    assert.ok(columns.size <= 12, `${columns.size}`);
+    for (const column of columns.values()) {
+      column.sort((a, b) => a.y - b.y);
+      for (const [i, { y, r }] of column.entries()) {
+        if (!i) continue;
+        const above = column[i - 1];
+        assert.ok(r <= above.r, "the heaviest on top");
+        assert.ok(y > above.y + Math.max(r, RING) + Math.max(above.r, RING), "circles apart");
+      }
+    }
+  });
+
+test("arrows into a column come by its trunk: they cross no circle, and each has its lane", () => {
+  const payload = flat(48);
+  const asked = request(payload);
+  const result = layout(asked);
+  const nodes = asked.nodes.map((node) => {
+    const [, x, y] = result.positions.find(([id]) => id === node.id);
+    return { ...node, x, y };
+  });
+  const routes = routeEdges(nodes, asked.edges, new Map(result.bends));
+  assert.equal(routes.size, payload.edges.length);
+  for (const edge of asked.edges) {
+    const { points } = routes.get(`${edge.caller}>${edge.callee}`);
+    for (const node of nodes) {
+      if (node.id === edge.caller || node.id === edge.callee) continue;
+      const near = Math.min(...points.slice(1).map((point, i) => nearestOnSegment(node.x, node.y, points[i], point).distance));
+      assert.ok(near > Math.max(node.r, RING), `${edge.caller}>${edge.callee} crosses ${node.id}: ${near}`);
+    }
+  }
+  const [first] = nodes.filter((node) => !node.root);
+  const column = nodes.filter((node) => node.x === first.x);
+  const last = column.reduce((a, b) => (a.y > b.y ? a : b));
+  const ways = new Map(result.bends);
+  const lane = (caller, { id }) => Math.min(...ways.get(`${caller}>${id}`).points.slice(-6).map(([x]) => x));
+  assert.ok(column.length > 4);
+  for (const leaf of column) if (leaf !== last) assert.ok(lane(0, leaf) > lane(0, last), "who leaves the trunk first is nearest");
+});
+
+test("a few leaves side by side are no comb", () => {
+  const few = drawn("main > a 40\nmain > b 30\nmain > c 20\nmain > d 10");
+  const asked = request(few);
+  assert.deepEqual(findCombs(asked, SIZE.width), []);
+  assert.deepEqual(findCombs(request(real("pylint-sampled")), SIZE.width), []);
 });

@@ -31,7 +31,7 @@ const HEAVY = 0.12;
  * @param margin {left, right, top, bottom}
  * @param ranker one of dagre's rankers
  * @returns {{positions: Map, bends: Map, layers: number, tightness: number}}
- *   positions by id {x, y}; bends by edge key [[x, y], ...] of the layers an arrow crosses;
+ *   positions by id {x, y}; bends by edge key {points: [[x, y], ...], firm}, of the layers an arrow crosses;
  *   tightness: room wanted by the fullest layer over room there is
  */
 export function layered(graph, size, margin, ranker = "network-simplex") {
@@ -49,12 +49,12 @@ export function layered(graph, size, margin, ranker = "network-simplex") {
   for (const layer of layers) {
     for (const item of layer) {
       if (item.node) continue;
-      if (!bends.has(item.edge)) bends.set(item.edge, []);
-      bends.get(item.edge).push([item.x, item.y]);
+      if (!bends.has(item.edge)) bends.set(item.edge, { points: [], firm: false });
+      bends.get(item.edge).points.push([item.x, item.y]);
     }
   }
   const ends = new Map(graph.edges.map((edge) => [edgeKey(edge), edge]));
-  for (const [key, points] of bends) {
+  for (const [key, { points }] of bends) {
     if (positions.get(ends.get(key).caller).y > positions.get(ends.get(key).callee).y) points.reverse();
   }
   return { positions, bends, layers: layers.length, tightness };

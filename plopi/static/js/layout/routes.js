@@ -16,7 +16,7 @@ const TOLERABLE = 24;
 /**
  * @param nodes [{id, r, x, y}]
  * @param edges [{caller, callee, width}]
- * @param bends waypoints by edge key, from the layered layout
+ * @param bends by edge key {points, firm}, from the layered layout: waypoints, or if firm the whole way but its ends
  * @param limits rectangle that arrows should stay in
  * @returns Map by edge key of {points: [[x, y], ...], head: {length, half}}; the tip is the last point, the shaft ends a head's length before
  */
@@ -30,11 +30,15 @@ export function routeEdges(nodes, edges, bends = new Map(), limits = null) {
     if (!a || !b || a === b) continue;
     const mutual = both.has(`${edge.callee}>${edge.caller}`);
     const way = bends.get(edgeKey(edge));
-    const direct = bestBend(a, b, edge, nodes, { mutual, limits });
-    const points = way?.length && direct.cost > TOLERABLE ? throughWaypoints(a, b, way) : direct.points;
+    const points = way?.firm ? [[a.x, a.y], ...way.points, [b.x, b.y]] : softWay(a, b, edge, nodes, { way, mutual, limits });
     routes.set(edgeKey(edge), finish(points, a, b, edge.width));
   }
   return routes;
+}
+
+function softWay(a, b, edge, nodes, { way, mutual, limits }) {
+  const direct = bestBend(a, b, edge, nodes, { mutual, limits });
+  return way && direct.cost > TOLERABLE ? throughWaypoints(a, b, way.points) : direct.points;
 }
 
 /** Arrowhead of an arrow of a given width: longer and wider than the shaft, but never dwarfing a small circle. */
