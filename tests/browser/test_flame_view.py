@@ -13,7 +13,7 @@ window.drawn = {boxes: [], texts: []};
 const {fillRect, fillText} = CanvasRenderingContext2D.prototype;
 CanvasRenderingContext2D.prototype.fillRect = function (x, y, width, height) {
   if (this.canvas.id === 'flame') {
-    if (x === 0 && y === 0 && height > 60) window.drawn = {boxes: [], texts: []};
+    if (x === 0 && y === 0 && height === this.canvas.clientHeight) window.drawn = {boxes: [], texts: []};
     else window.drawn.boxes.push({x, y, width, height, fill: this.fillStyle});
   }
   return fillRect.call(this, x, y, width, height);

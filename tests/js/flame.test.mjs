@@ -12,6 +12,7 @@ import {
   pathOf,
   placeAmong,
   rowAt,
+  rowHeight,
   rowOf,
   rowsOf,
   rowsWithin,
@@ -148,4 +149,12 @@ test("a saved answer can be zoomed without a server", async () => {
   const again = zoomedLocally(zoomed, [1, 2, 3]);
   assert.deepEqual([again.zoom, again.zoom_weights, again.nodes.function], [[1, 2, 3], [100, 60, 50], [3, 4]]);
   assert.equal(zoomedLocally(payload, [9]), payload);
+});
+
+test("levels are higher where all of them find room, and never lower than text needs", () => {
+  assert.equal(rowHeight(4, 580, 1), 26);
+  assert.equal(rowHeight(25, 580, 1), 23);
+  assert.equal(rowHeight(200, 580, 1), 20);
+  assert.equal(rowHeight(4, 900, 1.25), 33);
+  assert.equal(rowHeight(0, 580, 1), 26);
 });

@@ -24,10 +24,10 @@ export class FlameDrawing {
     this.drawn = 0;
   }
 
-  /** @param scale of text and rows: larger in large windows */
-  fit(width, height, scale = 1) {
+  /** @param row height of a level; @param scale of text: larger in large windows */
+  fit(width, height, row, scale = 1) {
     const density = window.devicePixelRatio || 1;
-    this.size = { width, height, row: Math.round(20 * scale) };
+    this.size = { width, height, row };
     this.font = `${Math.round(FONT * scale)}px ${getComputedStyle(this.canvas).fontFamily}`;
     this.canvas.width = Math.round(width * density);
     this.canvas.height = Math.round(height * density);

@@ -12,6 +12,14 @@ export const PADDING = 4;
 export const NARROWEST_TEXT = 24;
 const ELLIPSIS = "…";
 
+/** Height of a level at scale 1, at the least and where there is room for more. */
+const [LOW_ROW, HIGH_ROW] = [20, 26];
+
+/** The height of a level in a picture so high that has so many: taller ones where all find room. */
+export function rowHeight(levels, height, scale) {
+  return Math.round(Math.min(HIGH_ROW * scale, Math.max(LOW_ROW * scale, Math.floor(height / Math.max(1, levels)))));
+}
+
 /** @param nodes {parent, start, weight, in a diff width} columns; @param whole the weight, or width, that is as wide as the picture */
 export function layoutFlame({ parent, start, weight, width: wide = weight }, whole) {
   const count = parent.length;

@@ -8,6 +8,7 @@ import {
   panView,
   pathOf,
   rowAt,
+  rowHeight,
   rowOf,
   walkFlame,
   zoomView,
@@ -18,7 +19,9 @@ import { groupsLegend } from "../../ui/legend.js";
 import { onTheme } from "../../ui/theme.js";
 import { Tooltip } from "../../ui/tooltip.js";
 import { fillOf, palette } from "./colours.js";
+import { exactly } from "../graph/actions.js";
 import { Controls } from "./controls.js";
+import { Heaviest, rowsWithin } from "./heaviest.js";
 import { bindPointer } from "./pointer.js";
 import { zoomedLocally } from "./saved.js";
 import { makeStage, showCrumbs } from "./stage.js";
@@ -32,6 +35,8 @@ const TYPING_MS = 250;
 const COARSE = 1.5;
 const WIDEST = 200_000;
 const MILLION = 1e6;
+/** Fewer rows are not worth a list below the picture. */
+const FEWEST_ROWS = 4;
 
 export class FlameView {
   constructor(context) {
@@ -45,6 +50,7 @@ export class FlameView {
       search: (q) => context.busy.soon("search", TYPING_MS, () => context.set({ q })),
       whole: () => this.#go({ zoom: "", root: null }),
     });
+    this.heaviest = new Heaviest(this.stage.heaviest, context, (name) => this.#find(`re:${exactly(name)}`));
     this.selected = -1;
     this.keys = this.#keys();
     bindPointer(this.stage.canvas, this.stage.scroller, this.#pointer());
@@ -83,6 +89,7 @@ export class FlameView {
     this.#draw(from ?? view);
     this.#select(kept ? rowOf(this.layout, this.nodes.function, kept.slice(payload.zoom.length ? payload.zoom.length - 1 : 0)) : -1);
     this.#around();
+    this.#list();
     if (from) await this.drawing.move(view);
     const { dataset } = this.stage.canvas;
     dataset.ready = String(Number(dataset.ready ?? 0) + 1);
@@ -97,11 +104,12 @@ export class FlameView {
 
   resize() {
     if (!this.payload) return;
-    const { clientWidth, clientHeight } = this.stage.scroller;
-    const { size } = this.drawing;
-    if (size && size.width === clientWidth && size.height === clientHeight) return;
-    const wider = size && clientWidth > size.width;
+    const { clientWidth, clientHeight } = this.stage.body;
+    const { room } = this;
+    if (room && room.width === clientWidth && room.height === clientHeight) return;
+    const wider = room && clientWidth > room.width;
     this.#fit();
+    this.#list();
     this.drawing.later();
     if (wider) this.page.reload({ fresh: false, animate: false });
   }
@@ -110,12 +118,14 @@ export class FlameView {
     this.payload = null;
     replace(this.stage.crumbs);
     replace(this.stage.key);
+    replace(this.stage.heaviest);
   }
 
   destroy() {
     this.gone = true;
     this.page.busy.forget();
     this.asking?.abort();
+    this.heaviest.destroy();
     this.forget();
     this.drawing.destroy();
     this.tooltip.destroy();
@@ -132,12 +142,28 @@ export class FlameView {
     return this.drawing.size?.row ?? 20;
   }
 
+  /** Rows are as high as all of the stacks allow; what room is left below them is the list's, whatever is zoomed to. */
   #fit() {
-    const { clientWidth, clientHeight } = this.stage.scroller;
-    const scale = clientWidth >= 2200 ? 1.25 : clientWidth >= 1700 ? 1.12 : 1;
-    this.drawing.fit(clientWidth, clientHeight, scale);
+    const { scroller, body, heaviest } = this.stage;
+    const scale = scroller.clientWidth >= 2200 ? 1.25 : scroller.clientWidth >= 1700 ? 1.12 : 1;
+    const row = rowHeight(this.payload.depth_total, body.clientHeight - 8, scale);
+    const used = this.payload.depth_total * row + 8;
+    this.listed = offline ? 0 : rowsWithin((body.clientHeight - used) / scale);
+    heaviest.hidden = this.listed < FEWEST_ROWS;
+    scroller.style.flex = heaviest.hidden ? "" : `0 0 ${used}px`;
+    const { clientWidth, clientHeight } = scroller;
+    this.drawing.fit(clientWidth, clientHeight, row, scale);
+    this.room = { width: body.clientWidth, height: body.clientHeight };
     this.stage.space.style.marginTop = `${-clientHeight}px`;
     this.stage.space.style.height = `${this.layout.levels * this.#row() + 8}px`;
+  }
+
+  #list() {
+    if (!this.stage.heaviest.hidden) this.page.busy.during(this.heaviest.show(this.payload, this.listed));
+  }
+
+  #find(q) {
+    this.page.set({ q: this.state.q === q ? "" : q });
   }
 
   #draw(view) {

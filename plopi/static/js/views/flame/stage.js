@@ -2,7 +2,7 @@
 import { h, replace } from "../../ui/dom.js";
 import { share } from "../../format.js";
 
-/** @returns {crumbs, about, scroller, space, canvas, node, key}, all in `element` */
+/** @returns {crumbs, about, body, scroller, space, canvas, heaviest, node, key}, all in `element` */
 export function makeStage(element) {
   const crumbs = h("nav", { class: "crumbs", "aria-label": "From everything to what is shown" });
   const about = h("p", { class: "about", role: "status" });
@@ -16,10 +16,12 @@ export function makeStage(element) {
   });
   const space = h("div", { class: "space" });
   const scroller = h("div", { class: "scroller" }, canvas, space);
+  const heaviest = h("section", { class: "heaviest", "aria-label": "Heaviest functions", hidden: true });
+  const body = h("div", { class: "body" }, scroller, heaviest);
   const node = h("p", { id: "flame-node", role: "status", "aria-live": "polite" });
   const key = h("div", { class: "groups flame-key", role: "group", "aria-label": "Colours: share of self by package or module" });
-  element.append(h("div", { class: "head" }, crumbs, about), scroller, h("div", { class: "foot" }, node, key));
-  return { crumbs, about, scroller, space, canvas, node, key };
+  element.append(h("div", { class: "head" }, crumbs, about), body, h("div", { class: "foot" }, node, key));
+  return { crumbs, about, body, scroller, space, canvas, heaviest, node, key };
 }
 
 /** @param go (how much of the path) => zooms there */
