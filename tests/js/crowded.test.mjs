@@ -118,3 +118,11 @@ test("a few leaves side by side are no comb", () => {
   assert.deepEqual(findCombs(asked, SIZE.width), []);
   assert.deepEqual(findCombs(request(real("pylint-sampled")), SIZE.width), []);
 });
+
+test("a name stands away from circles that are not its own, where it can", () => {
+  const own = { id: 1, x: 200, y: 200, r: 10, importance: 1, sizes: [{ width: 80, height: 14 }] };
+  const other = { id: 2, x: 306, y: 200, r: 8, importance: 0, sizes: [{ width: 30, height: 14 }] };
+  const bounds = { x0: 0, y0: 0, x1: 600, y1: 400 };
+  assert.equal(placeLabels([own], [], bounds).get(1).side, "right");
+  assert.equal(placeLabels([own, other], [], bounds).get(1).side, "left", "the right one would end at the other circle");
+});

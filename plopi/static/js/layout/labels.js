@@ -2,7 +2,7 @@
  * Where labels go: around their circles, in screen pixels, most important first. A label is drawn whole, shortened, at the end of
  * a line, or not at all (until there is room by zooming, or the pointer is on it): labels never overlap each other or a circle.
  */
-import { boundsOf, circleHitsRect, contains, lengthInside, overlaps } from "./geometry.js";
+import { boundsOf, circleHitsRect, contains, distanceToRect, lengthInside, overlaps } from "./geometry.js";
 import { placeFar } from "./leaders.js";
 
 const GAP = 5;
@@ -20,6 +20,9 @@ const SIDES = [
 const spotsOf = ({ spots }) => spots.map((at, i) => ({ name: "on", x: 0, y: 0, cost: i, at }));
 /** What it costs to say less by one step: a good deal of arrow under the text before that is the better choice. */
 const SHORT_COST = 22;
+/** A name nearer than this to a circle that is not its own, pixels, seems to be that one's, the more so the nearer. */
+const CLOSE = 11;
+const CLOSE_COST = 2;
 
 /**
  * @param circles [{id, x, y, r, importance, sizes: [{width, height}]}] in screen pixels, sizes from whole to shortest; and what stands on
@@ -71,7 +74,7 @@ function bestPlace(circle, taken, lines, placed, bounds) {
       if (!contains(bounds, rect)) continue;
       if (placed.some((other) => overlaps(other, rect))) continue;
       if (taken.some((other) => circleHitsRect(other.x, other.y, other.r + (other === circle ? 1 : 2), rect))) continue;
-      const cost = base + (circle.onArrow ? 0 : costOfArrows(rect, lines, lowest - base));
+      const cost = base + (circle.onArrow ? 0 : costOfOthers(rect, circle, taken) + costOfArrows(rect, lines, lowest - base));
       if (cost < lowest) [best, lowest] = [{ ...rect, level, side: side.name, align: alignOf(side) }, cost];
     }
   });
@@ -93,6 +96,14 @@ function rectAt(circle, { width, height }, side) {
         ? y - height + (Math.abs(side.x) > 0.1 ? height / 3 : 1)
         : y - height / 2;
   return { x0, y0, x1: x0 + width, y1: y0 + height };
+}
+
+function costOfOthers(rect, circle, taken) {
+  let cost = 0;
+  for (const other of taken) {
+    if (other !== circle) cost += CLOSE_COST * Math.max(0, CLOSE + other.r - distanceToRect(other.x, other.y, rect));
+  }
+  return cost;
 }
 
 /** Pixels of arrow under the text, wide arrows counting more; gives up past `limit`. */
