@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from conftest import FLAGS, PROFILES, Viewer, put, recording, start_viewer
+from conftest import DEADLINE, FLAGS, PROFILES, Viewer, put, recording, start_viewer
 from playwright.sync_api import Error, sync_playwright
 
 from plopi import formats
@@ -284,7 +284,7 @@ SCENES = [
 def shoot(context: Any, url: str, scene: Scene, stem: Path, narrow: bool) -> str:
     """@returns why it could not be shot, or nothing."""
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(DEADLINE * 1000)
     try:
         page.goto(url)
         page.wait_for_selector(scene.ready)

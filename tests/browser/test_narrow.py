@@ -11,6 +11,14 @@ PHONE = {"width": 400, "height": 800}
 PICTURES = {"graph": "#pane", "flame": ".flame-view .scroller", "table": ".table-scroller"}
 
 
+def test_options_stand_beside_the_tabs(viewer: Viewer, opened: Opener) -> None:
+    page = opened(viewer.graph(opened(), "busy-server"), size=PHONE)
+    drawn(page)
+    tabs, options = page.locator("#tabs").bounding_box(), page.locator("#options").bounding_box()
+    assert options["y"] < tabs["y"] + tabs["height"] and options["x"] >= tabs["x"] + tabs["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
 @pytest.mark.parametrize("view", PICTURES)
 def test_the_picture_has_most_of_a_narrow_window(viewer: Viewer, opened: Opener, view: str) -> None:
     page = opened(viewer.graph(opened(), "busy-server").replace("/graph", f"/{view}"), size=PHONE)
@@ -57,8 +65,10 @@ def test_an_address_that_is_none_has_the_look_of_the_rest(viewer: Viewer, opened
     assert background("dark") == "rgb(18, 23, 31)"
 
 
-def test_the_choices_of_the_graph_take_one_row_of_a_usual_window(viewer: Viewer, opened: Opener) -> None:
-    page = opened(viewer.graph(opened(), "busy-server"))
+@pytest.mark.parametrize("query", ("", "?focus=handle"))
+def test_the_choices_of_the_graph_take_one_row_of_a_usual_window(viewer: Viewer, opened: Opener, query: str) -> None:
+    """With a filter, too."""
+    page = opened(viewer.graph(opened(), "busy-server", query))
     drawn(page)
     assert page.locator("#controls").bounding_box()["height"] <= 45
 

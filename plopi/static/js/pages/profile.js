@@ -128,7 +128,7 @@ class ProfilePage {
   /** With what, in a menu; two steps, where the list of profiles needs four. */
   async compare() {
     if (offline || !this.profile) return;
-    const { left, bottom } = this.filters.compare.getBoundingClientRect();
+    const { left, bottom } = (this.filters.compare.hidden ? $("chips") : this.filters.compare).getBoundingClientRect();
     this.menu ??= new Menu();
     try {
       const { profiles } = await this.api.profiles(asked);
@@ -256,7 +256,7 @@ class ProfilePage {
     this.filters.show(state, profile, {
       type: state.type || payload?.type.name || "",
       base: payload?.base,
-      kept: kept ? `${share(payload.filters.kept, payload.filters.of)} of all is left` : "",
+      kept: kept ? `${share(payload.filters.kept, payload.filters.of)} left` : "",
       own: this.view.chips ?? [],
       refused: this.refused,
     });

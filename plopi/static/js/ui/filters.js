@@ -43,6 +43,7 @@ export class FilterBar {
     options(this.grouping, Object.entries(GROUPINGS).filter(([key]) => stacks || key !== "line"), state.by);
     this.types.hidden = types.length < 2;
     this.threads.hidden = threads.length < 2;
+    this.compare.hidden = !this.actions.compare || Boolean(state.base || state.base_time); // the chip is in its place
     this.add.disabled = !stacks;
     this.add.setAttribute("title", stacks ? "Focus, ignore or hide functions (f)" : NO_STACKS);
     const { sent } = this;
@@ -127,7 +128,7 @@ export class FilterBar {
       state.base || state.base_time ? this.#baseChip(base) : null,
       ...own.map(({ kind, value, remove, edit, hint }) => chip(kind, value, remove, edit, hint)),
     ].filter(Boolean);
-    if (chips.length && kept) chips.push(h("span", { class: "kept" }, kept));
+    if (chips.length && kept) chips.push(h("span", { class: "kept", title: "So much of everything is shown" }, kept));
     if (chips.length > 2)
       chips.push(
         h(

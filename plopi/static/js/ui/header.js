@@ -29,7 +29,9 @@ export class Header {
       lines.map((line) => h("div", {}, line)),
     );
     this.pause.hidden = profile.status !== "growing" && !paused;
-    this.pause.textContent = paused ? "▶ Follow" : "❚❚ Pause";
+    const words = paused ? "Follow" : "Pause";
+    replace(this.pause, paused ? "▶" : "❚❚", h("span", { class: "words" }, ` ${words}`));
+    this.pause.setAttribute("aria-label", words);
     this.pause.setAttribute(
       "title",
       paused ? "Follow the growing profile again (p)" : "Keep this picture while the profile grows (p)",

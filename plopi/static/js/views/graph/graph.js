@@ -36,7 +36,7 @@ export class Graph {
     this.tooltip = new Tooltip();
     this.menu = new Menu();
     this.drawing = new GraphView(this.stage.svg, this.#events());
-    this.controls = new Controls(context.controls, this.#choices());
+    this.controls = new Controls(context.controls, this.#choices(), this.menu);
     this.panel = new SidePanel(this.stage.details, this.stage.functions, context, {
       select: (id) => this.select({ node: id }),
       add: (id) => this.keep([id]),

@@ -254,7 +254,8 @@ export class TableView {
     const cut = payload.cut ? " · the search was cut short: make it more particular" : "";
     tellSearch(this.input, this.about, payload.refused, found + cut);
     this.none.hidden = payload.shown > 0;
-    this.none.textContent = state.q ? `No function or file matches “${state.q}”.` : "No functions.";
+    const whole = h("button", { type: "button", class: "link", onclick: () => this.page.set({ q: "" }) }, "Show all");
+    replace(this.none, state.q ? [`No function or file matches “${state.q}”. `, whole] : "No functions.");
     const own = { sort: this.#sort(state.sort), order: state.order, q: payload.refused ? null : state.q };
     for (const [link, format] of this.saved) link.setAttribute("href", this.page.api.saved(this.page.subject, "export", { format, ...this.page.query(), ...own }));
   }
