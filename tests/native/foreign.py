@@ -153,6 +153,7 @@ def main() -> int:
         "--plopi", type=Path, default=ROOT, help="where plopi lies, built for this Python (default: this checkout)"
     )
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background command would hand on that it is ignored
     names = options.modules or [f"test_{name}" for name in MODULES]
     strange = 0
     for name in names:

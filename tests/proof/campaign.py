@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -174,6 +175,7 @@ def main() -> int:
         "--seed", type=int, default=int(time.time()) % 1_000_000, help="of the first round (default: by the clock)"
     )
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background command would hand on that it is ignored
     unknown = set(options.areas) - set(AREAS)
     if unknown:
         parser.error(f"no area is called {', '.join(sorted(unknown))}: choose of {', '.join(AREAS)}")

@@ -48,6 +48,8 @@ class Suite:
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=outcomes.xml")
 DJANGO = ("asgi", "async", "cache", "dispatch", "handlers", "queries", "signals", "utils_tests")
+SQLALCHEMY = ("--db=sqlite", "--db=aiosqlite", "test/base", "test/engine", "test/ext/asyncio")
+"""By a connection in the thread that asks, and by one in a thread of its own, from greenlets among an event loop's tasks."""
 SUITES = {
     "Tornado": Suite(("-m", "tornado.test.runtests", "--verbose"), ("tornado",)),
     "click": Suite(PYTEST, ("click", "pytest<9"), "click"),
@@ -56,6 +58,7 @@ SUITES = {
     "Django": Suite(
         ("runtests.py", "--parallel=1", "-v", "2", *DJANGO), ("django", "jinja2"), "django", "tests", (3, 12),
     ),
+    "SQLAlchemy": Suite((*PYTEST, *SQLALCHEMY), ("sqlalchemy", "aiosqlite", "greenlet", "pytest<9"), "sqlalchemy"),
 }  # fmt: skip
 
 

@@ -11,37 +11,48 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tests.native.stress import SCENARIOS
-from tests.native.targets import Built, build, lacks, targets
+from tests.native.targets import Built, Target, build, lacks, targets
 from tests.proof.outcome import Outcome, together
 
 FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 PATIENCE_SECONDS = 120
 
 
-def runtime() -> str | None:
-    """The library that must be loaded first; None where gcc has none."""
-    if not shutil.which("gcc"):
+def runtime(target: Target) -> str | None:
+    """The library that must be loaded first, as that Python sees it; None where its gcc has none."""
+    if lacks(target):
         return None
-    told = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+    asked = subprocess.run([*target.command[:-1], "gcc", "-print-file-name=libasan.so"], capture_output=True, text=True)
+    told = asked.stdout.strip()
     return told if Path(told).is_absolute() else None
 
 
 def run(seconds: float, most_pythons: int) -> Outcome:
-    """``seconds`` of each scenario under the oldest CPythons of this machine."""
-    library, wanted = runtime(), [each for each in targets() if each.root == Path("/") and not lacks(each)]
-    if library is None:
-        return Outcome()
+    """``seconds`` of each scenario under the CPythons of this machine, then under those in a ``chroot``."""
     outcomes = []
-    for target in wanted[:most_pythons]:
+    for target, library in list(subjects())[:most_pythons]:
         built = build(target, *FLAGS)
         try:
             outcomes += [_stressed(built, library, name, seconds) for name in SCENARIOS]
         finally:
             shutil.rmtree(built.folder, ignore_errors=True)
     return together(outcomes)
+
+
+def subjects() -> Iterator[tuple[Target, str]]:
+    """Every CPython that can be had with the sanitizers, and their library. They read their options in ``/proc``, which a
+    ``chroot`` gets for as long as a process lasts."""
+    for found in targets():
+        with_proc = ("unshare", f"--mount-proc={found.root / 'proc'}") if found.command[:-1] else ()
+        target = replace(found, command=(*with_proc, *found.command))
+        library = runtime(target)
+        if library is not None:
+            yield target, library
 
 
 def _stressed(built: Built, library: str, name: str, seconds: float) -> Outcome:

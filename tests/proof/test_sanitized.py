@@ -10,7 +10,7 @@ from tests.proof.outcome import held
 
 
 def test_the_engine_under_the_sanitizers() -> None:
-    if sanitized.runtime() is None:
+    if next(sanitized.subjects(), None) is None:
         pytest.skip("gcc has no sanitizers here")
     outcome = sanitized.run(0.5, 1)
     held(outcome)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.proof import suites
-from tests.proof.outcome import held
+from tests.proof import campaign, suites
+from tests.proof.outcome import Outcome, held
 
 
 def test_other_peoples_tests_do_not_notice() -> None:
@@ -34,3 +38,41 @@ def test_one_that_hangs_or_kills_costs_no_others_outcome(tmp_path: Path, monkeyp
     outcome = suites.compared("python", ("trouble",), "--unittest", "--timeout", "5")
     assert outcome.counts["python: trouble"] == 4
     assert [re.findall(r"test_\w+", finding) for finding in outcome.findings] == [["test_d_fails"]]
+
+
+ASKS = """
+import pathlib, signal, unittest
+
+class Asks(unittest.TestCase):
+    def test_asks(self):
+        with pathlib.Path(__file__).with_name("told").open("a") as file:
+            print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, file=file)
+"""
+
+
+@pytest.fixture
+def background() -> Iterator[None]:
+    """As a shell without job control starts ``command &``."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("background")
+def test_suites_run_in_the_background_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "asks.py").write_text(ASKS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    held(suites.compared("python", ("asks",), "--unittest"))
+    assert (tmp_path / "told").read_text().split() == ["True", "True"]
+
+
+@pytest.mark.usefixtures("background")
+def test_a_campaign_in_the_background_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asks(*_: object) -> Outcome:
+        return Outcome(Counter({str(signal.getsignal(signal.SIGINT) is signal.default_int_handler): 1}))
+
+    monkeypatch.setattr(campaign, "LOG", tmp_path / "log")
+    monkeypatch.setattr(campaign, "AREAS", {"asks": asks})
+    monkeypatch.setattr(sys, "argv", ["campaign", "--minutes", "0"])
+    assert campaign.main() == 0
+    assert "| True 1 |" in (tmp_path / "log").read_text()
