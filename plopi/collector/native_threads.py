@@ -6,12 +6,18 @@ CPython made: theirs would switch to other greenlets there, or set up an event l
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
+from types import FrameType
 from typing import Any
 
 MAIN_THREAD = "MainThread"
 """Its name where ``threading`` knows its greenlet instead."""
+COLLECTS_ANYWHERE = sys.version_info < (3, 12)
+"""Before 3.12 a collection may begin wherever an object is made, and let other threads run: inside ``sys._current_frames``, whose
+lock they may want, or inside ``f_back`` of another thread's frame (3.11 makes the object then): its caller may have returned by
+then, and what lies in its place is taken for a frame. So there is none while others' frames are asked for and walked."""
 
 
 def original(name: str, module: str = "_thread") -> Any:
@@ -36,5 +42,22 @@ def main_ident() -> int:
     known = threading.main_thread().ident or 0
     if "gevent.monkey" not in sys.modules and "eventlet.patcher" not in sys.modules:
         return known
-    idents = list(sys._current_frames())
+    idents = list(current_frames())
     return known if known in idents else idents[-1]
+
+
+def hold_collections() -> bool:
+    """No collection from now on, where one could do harm; whether they are to be allowed again afterwards."""
+    held = COLLECTS_ANYWHERE and gc.isenabled()
+    if held:
+        gc.disable()
+    return held
+
+
+def current_frames() -> dict[int, FrameType]:
+    held = hold_collections()
+    try:
+        return sys._current_frames()
+    finally:
+        if held:
+            gc.enable()

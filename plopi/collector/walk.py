@@ -42,7 +42,14 @@ from types import CodeType, FrameType
 from typing import Any
 
 from plopi.collector.interpreter import is_free_threaded
-from plopi.collector.native_threads import MAIN_THREAD, main_ident, original
+from plopi.collector.native_threads import (
+    COLLECTS_ANYWHERE,
+    MAIN_THREAD,
+    current_frames,
+    hold_collections,
+    main_ident,
+    original,
+)
 from plopi.collector.stacks import Mark, Record, StackTable
 
 MANY_THREADS = 8
@@ -76,10 +83,6 @@ OWN_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, NameErr
 _pthread_clock: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", None)
 _LINUX, _OF_THREAD = sys.platform == "linux", 6
 """The kernel's clock id of a thread: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, above them the inverted number of the thread."""
-_swap_gc = sys.version_info < (3, 12)
-"""Before 3.12 a collection may begin wherever an object is made, and let other threads run: inside ``sys._current_frames``, whose
-lock they may want, or inside ``f_back`` of another thread's frame (3.11 makes the object then): its caller may have returned by
-then, and what lies in its place is taken for a frame. So there is none while others' frames are asked for and walked."""
 
 
 def thread_clock(s: Sampler, ident: int) -> int:
@@ -146,7 +149,7 @@ class Sampler:
         self.gc_record: Record | None = None
         self.gc_clock = thread_time_ns if timer else time.monotonic_ns
         self.gc_stride = 1
-        for ident in () if is_free_threaded() else _current_frames():
+        for ident in () if is_free_threaded() else current_frames():
             with contextlib.suppress(OSError):  # it has just ended
                 adopt(self, ident)
         self.mine = self.records.get(self.main) or adopt(self, self.main)
@@ -240,7 +243,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
             elif signum and s.alone > 1:
                 frames = {}
             else:
-                if _swap_gc and gc.isenabled():
+                if COLLECTS_ANYWHERE and gc.isenabled():
                     held = True
                     gc.disable()
                 frames = sys._current_frames()
@@ -408,23 +411,6 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
         s.busy = False
 
 
-def _hold() -> bool:
-    """No collection from now on, where one could do harm; whether they are to be allowed again afterwards."""
-    held = _swap_gc and gc.isenabled()
-    if held:
-        gc.disable()
-    return held
-
-
-def _current_frames() -> dict[int, FrameType]:
-    held = _hold()
-    try:
-        return sys._current_frames()
-    finally:
-        if held:
-            gc.enable()
-
-
 def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
     """A record for a thread that is seen for the first time; its CPU time counts from ``cpu`` (None: from now on)."""
     record = Record()
@@ -446,7 +432,7 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
 def chain_of(s: Sampler, frame: FrameType) -> tuple[list[CodeType | int], None, bool]:
     """The stack as ``on_tick`` takes it down, without marks, and whether frames towards the root are missing."""
     walked: FrameType | None = frame
-    held = _hold()
+    held = hold_collections()
     try:
         chain: list[CodeType | int] = []
         for stretch in s.stretches:
@@ -465,7 +451,7 @@ def remove_marks(s: Sampler | None) -> None:
     """From the frames of all threads that may be looked at. Those of suspended greenlets keep theirs, which do nothing."""
     others = s is not None and not is_free_threaded() and (s.interpreters is None or len(s.interpreters()) == 1)
     frame: FrameType | None
-    held = _hold()
+    held = hold_collections()
     try:
         for frame in sys._current_frames().values() if others else (sys._getframe(),):
             while frame is not None:
@@ -487,7 +473,7 @@ def sample_wall(s: Sampler) -> None:
     if s.interpreters is not None and len(s.interpreters()) > 1:
         s.crowded = True
         return
-    frames = _current_frames()
+    frames = current_frames()
     frames.pop(s.helper, None)
     if not s.threads:
         frames = {s.main: frames[s.main]} if s.main in frames else {}
@@ -549,7 +535,7 @@ def _settle(s: Sampler, record: Record) -> None:
 def settle_wall(s: Sampler) -> None:
     """Give every still thread its time up to the last look, and forget threads that are gone."""
     lone = s.interpreters is None or len(s.interpreters()) == 1
-    alive = set(_current_frames() if lone else s.records)  # no frames: this function's own, among them, would keep all alive
+    alive = set(current_frames() if lone else s.records)  # no frames: this function's own, among them, would keep all alive
     for ident, record in list(s.records.items()):
         _settle(s, record)
         if ident not in alive:

@@ -19,6 +19,12 @@ PROGRAM = """
 from gevent import monkey
 monkey.patch_all()
 {prelude}
+asked, current_frames = [], sys._current_frames
+def frames():
+    asked.append(gc.isenabled())
+    return current_frames()
+sys._current_frames = frames
+
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
 
@@ -48,7 +54,7 @@ def ends_by_itself(engine):
 ends_by_itself({engine!r})
 before = descriptors()
 told = {{"ended": ends_by_itself({engine!r}), "cpu": profiled({engine!r}, "cpu"), "both": profiled({engine!r}, "both")}}
-answer(**told, descriptors=descriptors() - before)
+answer(**told, descriptors=descriptors() - before, asked=bool(asked), collects=any(asked) and sys.version_info < (3, 12))
 """
 
 
@@ -60,7 +66,7 @@ def test_greenlets_are_profiled(run: Callable[..., Ran], engine: str) -> None:
     told = run(PROGRAM.format(prelude=PRELUDE, engine=engine), prelude=False)
     assert not told.err
     found = [roughly(0.6), ["MainThread"]]
-    assert told.answer == {"ended": True, "cpu": found, "both": found, "descriptors": 0}
+    assert told.answer == {"ended": True, "cpu": found, "both": found, "descriptors": 0, "asked": True, "collects": False}
 
 
 def test_a_child_of_gevents_subprocess_leaves_no_recording(tmp_path: Path) -> None:
