@@ -81,7 +81,8 @@ MAY_BE_GONE static inline int frame_is_entry(const Frame *f) {
 }
 
 MAY_BE_GONE static inline int frame_owner_is_known(const Frame *f) {
-    return f->owner >= 0 && f->owner <= 4 && f->owner != FRAME_OWNED_BY_FRAME_OBJECT; /* that one is never on a chain */
+    /* a plain char has no sign on AArch64; a frame object's own is never on a chain */
+    return (unsigned char)f->owner <= 4 && f->owner != FRAME_OWNED_BY_FRAME_OBJECT;
 }
 
 MAY_BE_GONE static inline int frame_is_generator(const Frame *f) {

@@ -84,7 +84,7 @@ static int look_from_outside(Copy *copy, const Whom *whom, uint64_t cpu_ns, Samp
             sample->flags |= IN_GC;
         }
     }
-    atomic_thread_fence(memory_order_acquire);
+    atomic_thread_fence(memory_order_acquire); /* the clock again, after all that was copied: processors read ahead */
     if (read_clock(clock_of_thread(whom->tid)) != cpu_ns) {
         return RUNS;
     }

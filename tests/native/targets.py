@@ -106,13 +106,15 @@ def build(target: Target, *flags: str) -> Built:
     built = Built(target, Path(tempfile.mkdtemp(prefix="plopi-native-", dir=temporary)))
     shutil.copytree(ROOT / "plopi", built.folder / "plopi", ignore=shutil.ignore_patterns("__pycache__", "*.so", "static"))
     shutil.copytree(HERE, built.folder / "tests/native", ignore=shutil.ignore_patterns("__pycache__"))
-    asked = built.run("-c", "import sysconfig; print(sysconfig.get_path('include'), sysconfig.get_config_var('EXT_SUFFIX'))")
-    include, suffix = asked.stdout.split()
-    where = built.folder / "plopi/collector"
-    enter = target.command[:-1]
-    compiler = [*enter, "gcc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
-    more = [*flags, f"-DBUILT_FROM={fingerprint()}", "-fPIC", "-shared", f"-I{include}", "-Wno-unused-parameter"]
-    subprocess.run(
-        [*compiler, *more, built.seen(where / "_sampler.c"), "-o", built.seen(where / f"_sampler{suffix}")], check=True
-    )
+    suffix = built.run("-c", "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))").stdout.strip()
+    result = built.seen(built.folder / f"plopi/collector/_sampler{suffix}")
+    subprocess.run([*compiler(built), *flags, f"-DBUILT_FROM={fingerprint()}", "-fPIC", "-shared", "-o", result], check=True)
     return built
+
+
+def compiler(built: Built) -> list[str]:
+    """The command that compiles the C part, but for what is to come of it."""
+    include = built.run("-c", "import sysconfig; print(sysconfig.get_path('include'))").stdout.strip()
+    warnings = ("-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-unused-parameter")
+    source = built.seen(built.folder / "plopi/collector/_sampler.c")
+    return [*built.target.command[:-1], "gcc", "-std=gnu11", "-O2", "-g", *warnings, f"-I{include}", source]

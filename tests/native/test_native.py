@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 import textwrap
 from typing import Any
 
 import pytest
-from targets import Built
+from targets import Built, compiler
 
 SCENARIOS = (
     *("calls", "generators", "chunks", "recursion", "coroutines", "codes", "imports"),
@@ -57,6 +58,12 @@ def profiled(work, mode="cpu", interval=0.004, **more):
 
 
 # -- it can be had ---------------------------------------------------------------------------------------------------------------
+
+
+def test_it_compiles_where_plain_char_has_no_sign(native: Built) -> None:
+    """As on AArch64: CPython keeps a frame's owner in one."""
+    done = subprocess.run([*compiler(native), "-funsigned-char", "-fsyntax-only"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_self_test_passes(native: Built) -> None:
