@@ -105,7 +105,7 @@ def endings() -> Iterator[Any]:
     found = list(interpreters().items())
     for ending in SOURCES:
         everywhere = FULL or ending.startswith(("fork", "SIGTERM", "SIGINT", "raises", "looks"))
-        for name, path in found if everywhere else {found[0], found[-1]}:
+        for name, path in found if everywhere else dict.fromkeys((found[0], found[-1])):
             yield pytest.param(str(path), ending, id=f"{name}-{ending}")
 
 

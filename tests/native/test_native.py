@@ -234,7 +234,7 @@ def test_native_code_is_marked_and_python_is_not(native: Built) -> None:
             for i in range(10_000): named(i, c=4)
         def work():
             for function, *args in [(hashes,), (sorts,), (searches,), (loops,), (fib, 18), (calls,)]:
-                end = time.thread_time() + 0.6
+                end = time.thread_time() + 0.3
                 while time.thread_time() < end: function(*args)
         profile = profiled(work).snapshot()
         print(json.dumps([shares(profile), shares(profile, "native"), [t.name for t in profile.sample_types]]))
@@ -245,7 +245,7 @@ def test_native_code_is_marked_and_python_is_not(native: Built) -> None:
     for name in ("hashes", "sorts", "searches"):
         assert marked[name] > 0.6 * cpu[name], found
     for name in ("loops", "fib", "calls", "named"):
-        assert marked.get(name, 0) <= 0.4 * cpu.get(name, 0) + 0.1, found
+        assert marked.get(name, 0) <= 0.4 * cpu.get(name, 0) + 0.05, found
 
 
 def test_by_wall_time_native_code_is_not_marked(native: Built) -> None:
@@ -623,7 +623,7 @@ def alone():  # the helper that has just ended is there for a moment more
         while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < end: time.sleep(0.01)
 os.register_at_fork(after_in_parent=in_parent)  # before plopi's own, which starts the helper anew
 profiled(lambda: None, mode="both").snapshot()  # all is imported: what follows may not read our folders
-os.setgid(54321); os.setuid(54321)  # of nobody else, so that what it may have can be counted
+os.setgid(54321); os.setuid(100_000 + os.getpid())  # of nobody else, so that what it may have can be counted
 def limit(count): resource.setrlimit(resource.RLIMIT_NPROC, (count, resource.getrlimit(resource.RLIMIT_NPROC)[1]))
 """
 """A child counts as a thread does: main, helper, ticker and one child are 4."""
