@@ -47,9 +47,7 @@ typedef struct {
     uint64_t cpu_ns;     /* its CPU clock at its last sample */
 } Self;
 
-/* initial-exec: read by an offset from the thread pointer; the general model may call malloc at a thread's first access */
-static __thread Self self __attribute__((tls_model("initial-exec")));
-static __thread int ignored __attribute__((tls_model("initial-exec")));
+static __thread Self self __attribute__((tls_model("initial-exec"))); /* as `ignored` */
 
 static struct {
     _Atomic int state;
@@ -64,7 +62,7 @@ static struct {
     unsigned base_count;
     struct sigaction former;
     /* counters, reset at start */
-    _Atomic uint64_t ticks, cpu_ticks, lost, torn, foreign, ignored, frameless, timed, timed_ns;
+    _Atomic uint64_t ticks, lost, torn, foreign, ignored, frameless, timed, timed_ns;
     _Atomic uint64_t foreign_ns; /* CPU time of threads that Python does not know */
 } session;
 
@@ -132,7 +130,7 @@ static Sample *stack_now(PyThreadState *thread) {
     sample->tid = self.tid;
     sample->ident = thread->thread_id;
     sample->entry = -1;
-    sample->cpu_ns = sample->wall_ns = sample->still_ns = sample->still = 0;
+    sample->wall_ns = sample->still_ns = sample->still = 0;
     return sample;
 }
 
@@ -149,30 +147,8 @@ static void sample_cpu(uint64_t now) {
     }
 }
 
-/* Woken by the ticker: the wall time that waits in the thread's row. */
-static void sample_wall(uint64_t now, int index) {
-    Watched *row = index >= 0 && index < MAX_WATCHED ? &wall.rows[index] : NULL;
-    if (row == NULL || atomic_load_explicit(&row->tid, memory_order_acquire) != self.tid) {
-        return;
-    }
-    PyThreadState *thread = PyGILState_GetThisThreadState();
-    Sample *sample = thread != NULL && thread->interp == session.interp ? stack_now(thread) : NULL;
-    if (sample != NULL) {
-        sample->entry = index;
-        sample->flags |= FROM_WALL;
-        sample->still_ns = atomic_exchange_explicit(&row->still_ns, 0, memory_order_relaxed);
-        sample->still = atomic_exchange_explicit(&row->still, 0, memory_order_relaxed);
-        sample->wall_ns = atomic_exchange_explicit(&row->due_ns, 0, memory_order_relaxed);
-        pool_publish(&pool, sample);
-        atomic_store_explicit(&row->seen_cpu_ns, now, memory_order_relaxed);
-    }
-}
-
-static void take_sample(const siginfo_t *info) {
+static void take_sample(void) {
     COUNT(ticks);
-    if (info->si_code == SI_KERNEL) {
-        COUNT(cpu_ticks);
-    }
     if (ignored) {
         COUNT(ignored);
         return;
@@ -185,18 +161,14 @@ static void take_sample(const siginfo_t *info) {
         self.cpu_ns = 0;
         self.born_since = 1;
     }
-    if (info->si_code == SI_KERNEL) {
-        sample_cpu(now);
-    } else {
-        sample_wall(now, info->si_value.sival_int);
-    }
+    sample_cpu(now);
     if (READ(ticks) % COST_EVERY == 2) { /* not the first, which finds memory untouched */
         COUNT(timed);
         atomic_fetch_add_explicit(&session.timed_ns, read_clock(CLOCK_THREAD_CPUTIME_ID) - now, memory_order_relaxed);
     }
 }
 
-/* The kernel's own timer, or our ticker: what anybody else sends is not ours to count. */
+/* The kernel's own timer, or this process (the storm in the tests): what anybody else sends is not ours to count. */
 static inline int is_tick(const siginfo_t *info) {
     return info->si_code == SI_KERNEL || (info->si_code == SI_QUEUE && info->si_pid == session.pid);
 }
@@ -207,7 +179,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     int former_errno = errno;
     atomic_fetch_add(&session.inside, 1);
     if (atomic_load(&session.state) == ON && is_tick(info)) {
-        take_sample(info);
+        take_sample();
     }
     atomic_fetch_sub(&session.inside, 1);
     errno = former_errno;
@@ -218,39 +190,52 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 /* CPU time of the process per tick of its timer so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
    that lives for a tenth of an interval is met once in ten times, and must then stand for the ten. */
 static uint64_t mean_spacing(void) {
-    uint64_t ticks = READ(cpu_ticks), now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    uint64_t ticks = READ(ticks), now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
     return ticks && now > began_cpu_ns ? (now - began_cpu_ns) / ticks : session.interval_ns;
+}
+
+/* What a CPU sample stands for. */
+static uint64_t cpu_of(const Sample *sample, uint64_t spacing) {
+    return sample->flags & FIRST ? spacing : sample->cpu_ns;
 }
 
 /* The CPU time between two samples of a thread goes half to either: each moment belongs to the nearest sample. If it all went to the
    later one, work that comes in bursts shorter than the kernel's tick would be filed under what ends a burst. */
-static void file_sample(const Sample *sample, uint64_t spacing) {
-    Watched *row = sample->entry >= 0 ? &wall.rows[sample->entry] : NULL;
-    if (row != NULL) {
-        file_still_time(&tables, row, sample->still_ns, sample->still);
-    }
+static void file_running(const Sample *sample, uint64_t spacing) {
+    Watched *row = watched(sample->tid);
+    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns);
     uint32_t node = stack_of(&tables, sample);
     if (node == NO_ROW) {
         return;
     }
-    node = bounded(&tables, node);
-    uint32_t thread = thread_row(&tables, sample);
-    uint64_t cpu_ns = sample->flags & FIRST ? spacing : sample->cpu_ns, half_ns = 0;
-    Leaf leaf = {node, 0}, last = {NO_ROW, 0};
-    if (!(sample->flags & FROM_WALL)) {
-        leaf.native = leaf_runs_native_code(&tables, sample);
-        last = swap_last_leaf(&tables, sample->thread, leaf);
+    Leaf leaf = {bounded(&tables, node), leaf_runs_native_code(&tables, sample)}, last = swap_last_leaf(&tables, sample->thread, leaf);
+    if (row != NULL) {
+        row->run_node = leaf.node;
+        row->run_thread = sample->thread;
     }
-    if (last.node != NO_ROW && !(sample->flags & FIRST)) {
-        half_ns = cpu_ns / 2;
+    if (!(session.clocks & CPU_CLOCK)) {
+        if (wall_ns == 0) {
+            return; /* no look met it running */
+        }
+        cpu_ns = 0;
     }
-    if (thread == NO_ROW || add_weights(&tables, leaf, thread, 1, cpu_ns - half_ns, sample->wall_ns) < 0 ||
-        (half_ns && add_weights(&tables, last, thread, 0, half_ns, 0) < 0)) {
+    uint32_t thread = thread_row(&tables, sample), halves = last.node == NO_ROW || sample->flags & FIRST ? 1 : 2;
+    uint64_t half_ns = cpu_ns - cpu_ns / halves, half_wall_ns = wall_ns - wall_ns / halves;
+    if (thread == NO_ROW || add_weights(&tables, leaf, thread, 1, cpu_ns - half_ns, wall_ns - half_wall_ns) < 0 ||
+        ((half_ns | half_wall_ns) && add_weights(&tables, last, thread, 0, half_ns, half_wall_ns) < 0)) {
         tables.dropped++;
     }
-    if (row != NULL) {
-        row->node = node;
-        row->thread = sample->thread;
+}
+
+/* What each thread's CPU samples add up to, among which the wall time at whose end it ran is divided. */
+static void add_up_samples(uint32_t index, uint64_t spacing) {
+    for (; index != 0; index = atomic_load_explicit(&pool.samples[index - 1].next, memory_order_relaxed)) {
+        const Sample *sample = &pool.samples[index - 1];
+        Watched *row = sample->flags & FROM_WALL ? NULL : watched(sample->tid);
+        if (row != NULL) {
+            row->cpu_ns += cpu_of(sample, spacing);
+            row->share_ns += atomic_exchange_explicit(&row->ran_ns, 0, memory_order_relaxed);
+        }
     }
 }
 
@@ -258,10 +243,17 @@ static void file_sample(const Sample *sample, uint64_t spacing) {
 static void drain_pool(void) {
     uint32_t index = pool_take_ready(&pool);
     uint64_t spacing = index != 0 ? mean_spacing() : 0;
+    if (session.clocks & WALL_CLOCK) {
+        add_up_samples(index, spacing);
+    }
     while (index != 0) {
         Sample *sample = &pool.samples[index - 1];
         index = atomic_load_explicit(&sample->next, memory_order_relaxed);
-        file_sample(sample, spacing);
+        if (sample->flags & FROM_WALL) {
+            file_standing(&tables, sample);
+        } else {
+            file_running(sample, spacing);
+        }
         pool_give_back(&pool, sample);
     }
 }
@@ -294,6 +286,7 @@ static void list_threads(int32_t but) {
         int32_t tid = tid_of(thread);
         uint32_t known = map_get(&wall.by_tid, (uint64_t)tid);
         if (known != NO_ROW) {
+            atomic_store_explicit(&wall.rows[known].known_as, thread->native_thread_id, memory_order_relaxed);
             atomic_store_explicit(&wall.rows[known].state, thread, memory_order_relaxed);
             wall.rows[known].pass = wall.pass;
         } else if (tid != 0 && tid != but && (!session.main_only || tid == session.pid)) {
@@ -314,12 +307,14 @@ static void settle_wall(void) {
         if (row->tid == 0) {
             continue;
         }
-        int gone = row->gone;
+        int gone = atomic_load_explicit(&row->gone, memory_order_acquire);
         if (!pool_has_ready(&pool)) { /* else its newest sample, which this time follows, may not be filed yet */
             settle_row(&tables, row);
         }
+        if (gone || !wall.running) {
+            settle_last(&tables, row);
+        }
         if (gone) {
-            file_still_time(&tables, row, row->due_ns, 1);
             map_remove(&wall.by_tid, (uint64_t)row->tid);
             row->tid = 0;
         }
@@ -512,8 +507,8 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     session.pid = (int32_t)getpid();
     session.max_depth = max_depth < 1 ? 1 : max_depth > MAX_DEPTH ? MAX_DEPTH : max_depth;
     session.interp = PyInterpreterState_Main();
-    _Atomic uint64_t *counters[] = {&session.ticks,     &session.lost,  &session.torn,     &session.foreign,    &session.ignored,
-                                    &session.frameless, &session.timed, &session.timed_ns, &session.foreign_ns, &session.cpu_ticks};
+    _Atomic uint64_t *counters[] = {&session.ticks,   &session.lost,      &session.torn,  &session.foreign,
+                                    &session.ignored, &session.frameless, &session.timed, &session.timed_ns, &session.foreign_ns};
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         atomic_store(counters[i], 0);
     }
@@ -532,9 +527,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
         list_threads(0);
         error = ticker_start(interval_ns, SIGNAL, &pool, session.interp, session.max_depth);
     }
-    if (clocks & CPU_CLOCK) {
-        arm(interval_ns);
-    }
+    arm(interval_ns);
     return PyLong_FromLong(error);
 }
 
@@ -586,9 +579,7 @@ static PyObject *sampler_resume(PyObject *module, PyObject *interval) {
         if (session.clocks & WALL_CLOCK) {
             error = ticker_resume();
         }
-        if (session.clocks & CPU_CLOCK) {
-            arm(interval_ns);
-        }
+        arm(interval_ns);
     }
     return PyLong_FromLong(error);
 }
@@ -599,8 +590,7 @@ static PyObject *sampler_is_ours(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     struct itimerval timer;
-    int ours = signal_is_ours() && getitimer(ITIMER_PROF, &timer) == 0 &&
-               (!(session.clocks & CPU_CLOCK) || timer.it_interval.tv_sec || timer.it_interval.tv_usec);
+    int ours = signal_is_ours() && getitimer(ITIMER_PROF, &timer) == 0 && (timer.it_interval.tv_sec || timer.it_interval.tv_usec);
     return PyBool_FromLong(ours);
 }
 
@@ -721,6 +711,15 @@ static PyObject *sampler_sees_memory(PyObject *module, PyObject *unused) {
     return PyBool_FromLong(open_is_seen && !closed_is_seen && !is_readable(&view, closed, 8));
 }
 
+PyDoc_STRVAR(sees_threads_doc, "sees_threads()\n--\n\nWhether threads that wait can be looked at from outside, as wall time needs it.");
+
+static PyObject *sampler_sees_threads(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    Copy copy = {.pid = getpid()};
+    return PyBool_FromLong(can_copy(&copy));
+}
+
 /* -- for the self-test -------------------------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(probe_doc, "probe()\n--\n\n"
@@ -763,6 +762,7 @@ static PyMethodDef methods[] = {
     {"counters", sampler_counters, METH_NOARGS, counters_doc},
     {"probe", sampler_probe, METH_NOARGS, probe_doc},
     {"sees_memory", sampler_sees_memory, METH_NOARGS, sees_memory_doc},
+    {"sees_threads", sampler_sees_threads, METH_NOARGS, sees_threads_doc},
     {NULL, NULL, 0, NULL},
 };
 

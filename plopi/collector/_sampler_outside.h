@@ -30,12 +30,12 @@ typedef struct {
     PyThreadState *state;
     PyInterpreterState *interp;
     uint64_t ident;
+    unsigned long known_as; /* the state's own number of the thread in the kernel */
     int32_t tid;
 } Whom;
 
 /* Whether the kernel copies memory of this process, and refuses what is not there. */
-static int can_copy(Copy *copy) {
-    copy->pid = getpid();
+static int can_copy(const Copy *copy) {
     uint64_t known = UINT64_C(0x706c6f7069), found = 0;
     return copy_memory(copy, &found, (uintptr_t)&known, sizeof known) && found == known && !copy_memory(copy, &found, 8, sizeof found);
 }
@@ -63,20 +63,15 @@ static int walk_copy(View *view, const PyThreadState *state, const PyThreadState
 }
 #endif
 
-enum { STANDS, RUNS, UNREADABLE };
-
-/* Fills in a sample's stack, if the thread whose clock showed `cpu_ns` has not run since, and its stack is whole; depth 0: it has none. */
+/* Fills in a sample's stack; whether the thread whose clock showed `cpu_ns` has not run since, and its stack is whole. Depth 0: it has none. */
 static int look_from_outside(Copy *copy, const Whom *whom, uint64_t cpu_ns, Sample *sample, int max_depth) {
     PyThreadState state;
     sample->flags = sample->depth = 0;
-    if (read_clock(clock_of_thread(whom->tid)) != cpu_ns) { /* the clock of one that runs moves from one look to the next: nothing to copy */
-        return RUNS;
-    }
     atomic_thread_fence(memory_order_acquire); /* after the clock, which the kernel wrote after the thread's own writes */
     int depth = TORN;
     /* the memory may be another thread state's by now */
     if (copy_memory(copy, &state, (uintptr_t)whom->state, sizeof state) && state.interp == whom->interp && state.thread_id == whom->ident &&
-        state.native_thread_id == (unsigned long)whom->tid) {
+        state.native_thread_id == whom->known_as) {
         View view;
         view_open(&view, &state, copy);
         depth = walk_copy(&view, &state, whom->state, sample, max_depth);
@@ -85,10 +80,7 @@ static int look_from_outside(Copy *copy, const Whom *whom, uint64_t cpu_ns, Samp
         }
     }
     atomic_thread_fence(memory_order_acquire); /* the clock again, after all that was copied: processors read ahead */
-    if (read_clock(clock_of_thread(whom->tid)) != cpu_ns) {
-        return RUNS;
-    }
-    return depth == TORN ? UNREADABLE : STANDS;
+    return depth != TORN && read_clock(clock_of_thread(whom->tid)) == cpu_ns;
 }
 
 #endif

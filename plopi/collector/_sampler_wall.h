@@ -1,11 +1,11 @@
 /* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, and at the stacks of those that have moved.
 
    A thread whose CPU clock stands still is where it was: the time goes to the stack it was last seen in. One that has moved and does not
-   run now is looked at from outside (_sampler_outside.h) and notices nothing. One that runs gets a signal, and samples itself in the handler.
-   Where threads cannot be looked at from outside (a sandbox may forbid process_vm_readv) all that have moved get a signal. Being
-   sampled by a signal moves the clock too, by less than RESIDUE_NS: after such a sample so little may be that, or a thread that went on to
-   its next wait; so it is woken once more to tell, and from then on any movement counts.
-   The ticker is no Python thread: it never waits for the GIL, and it blocks all signals. */
+   run now is looked at from outside (_sampler_outside.h) and notices nothing. One that runs is let run: in which of its functions is told by its
+   samples of the CPU timer, among which the drain divides the time of such looks. Nobody is sent a signal for wall time: it might have begun to wait
+   by the time that the signal arrives, and C's poll() then returns early. The CPU timer's signals do not: the kernel gives them to
+   a thread on its way to user mode.
+   The ticker is no Python thread: it never waits for the GIL. It blocks all signals but the timer's, which would else go to somebody who waits. */
 
 #ifndef PLOPI_SAMPLER_WALL_H
 #define PLOPI_SAMPLER_WALL_H
@@ -18,24 +18,28 @@
 #include <time.h>
 
 #define MAX_WATCHED 8192
-#define RESIDUE_NS 50000 /* CPU time that returning from our handler, and going back to sleep, stays below */
+
+/* Set in threads of plopi's own, which are not sampled. Initial-exec: read by an offset from the thread pointer; the general model may call
+   malloc at a thread's first access. */
+static __thread int ignored __attribute__((tls_model("initial-exec")));
 
 typedef struct {
     _Atomic int32_t tid; /* 0: this row is free */
     _Atomic int gone;
-    _Atomic uint64_t seen_cpu_ns;       /* its CPU clock when it last sampled itself */
-    _Atomic uint64_t due_ns;            /* wall time in which it moved, for its next sample */
-    _Atomic uint64_t still_ns, still;   /* wall time in which it did not, for its last stack; and how many looks that were */
-    int phase;                          /* the ticker's alone, as is the next */
-    uint64_t mark_ns;                   /* WOKEN, ASKED: seen_cpu_ns when the signal was sent; STILL: the clock that counts as unmoved */
-    _Atomic(PyThreadState *) state;     /* NULL while it has none: there is nothing to see */
-    uint32_t pass;                      /* of the drain through the list of threads, which met it last */
+    _Atomic uint64_t still_ns, still; /* wall time in which it did not move, for its last stack; and how many looks that were */
+    _Atomic uint64_t ran_ns;          /* wall time at whose end it ran, for its CPU samples */
+    uint64_t due_ns;                  /* wall time for its next sample, whichever that is; the ticker's alone, as is the next */
+    uint64_t mark_ns;                 /* its CPU clock, while it stands where it was seen last; 0: it has moved */
+    _Atomic(PyThreadState *) state;   /* NULL while it has none: there is nothing to see */
+    uint32_t pass;                    /* of the drain through the list of threads, which met it last */
+    _Atomic(unsigned long) known_as;  /* the kernel's number as the state has it: after a fork, in 3.11, the one from before */
     uint64_t ident;
-    uint32_t number;                    /* the thread's, for samples from outside */
-    uint32_t node, thread;              /* the last stack, and the number that its thread had; the drain's alone */
+    uint32_t number;                  /* the thread's, for samples from outside */
+    uint32_t node, thread;            /* the last stack in which it stood, and the number that its thread had; the drain's alone, as are the next */
+    uint32_t run_node, run_thread;    /* the same of its last CPU sample */
+    uint64_t cpu_ns;                  /* of its CPU samples in this drain */
+    uint64_t share_ns;                /* wall time for these */
 } Watched;
-
-enum { WOKEN, ASKED, STILL }; /* signalled since it moved; signalled once more since it hardly moved; found unmoved */
 
 static struct {
     Watched rows[MAX_WATCHED];
@@ -46,56 +50,26 @@ static struct {
     _Atomic int32_t ticker_tid;
     int running, stop; /* the first the caller's (with the GIL), the second under the lock */
     int signal_number, max_depth;
-    int sees; /* threads can be looked at from outside */
     Pool *pool;
     PyInterpreterState *interp;
     Copy copy; /* the ticker's alone */
     uint64_t interval_ns;
-    _Atomic uint64_t seen, torn; /* samples taken from outside, and stacks that were not whole */
+    _Atomic uint64_t seen; /* samples taken from outside */
     _Atomic uint64_t cost_ns; /* CPU time of the ticker and of those before it */
     Map by_tid;       /* the drain's alone, as are the next two */
     uint32_t pass;
     uint64_t listed_ns; /* when threads were listed last */
 } wall;
 
-/* Signal one thread; the handler learns from the value which row is meant. */
-static void wake_thread(int32_t tid, uint32_t row, int signal_number) {
-    siginfo_t info;
-    memset(&info, 0, sizeof info);
-    info.si_signo = signal_number;
-    info.si_code = SI_QUEUE;
-    info.si_pid = getpid();
-    info.si_uid = getuid();
-    info.si_value.sival_int = (int)row;
-    syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, signal_number, &info);
-}
-
-/* Which phase a thread is in by its clock now. */
-static int next_phase(const Watched *row, uint64_t cpu_ns) {
-    if (row->phase == STILL) {
-        return cpu_ns == row->mark_ns ? STILL : WOKEN;
-    }
-    uint64_t seen_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
-    if (seen_ns == row->mark_ns) { /* it has not come to its handler yet */
-        return row->phase;
-    }
-    if (cpu_ns < seen_ns || cpu_ns >= seen_ns + RESIDUE_NS) {
-        return WOKEN;
-    }
-    return row->phase == WOKEN ? ASKED : STILL;
-}
-
-enum { TAKEN, LATER, MUST_BE_WOKEN, CANNOT_BE_SEEN };
-
-/* Take a sample of a thread that does not run, with the time that waits in its row. */
+/* A sample of a thread that does not run, with the time that waits in its row; 0 where it began to run, or its stack was not whole. */
 static int sample_from_outside(Watched *row, uint32_t index, const Whom *whom, uint64_t cpu_ns) {
-    Sample *sample = wall.sees ? pool_take(wall.pool) : NULL;
+    Sample *sample = pool_take(wall.pool);
     if (sample == NULL) {
-        return CANNOT_BE_SEEN;
+        return 0;
     }
     uint32_t times = pool_times_taken(wall.pool);
-    int found = look_from_outside(&wall.copy, whom, cpu_ns, sample, wall.max_depth);
-    if (found == STANDS && sample->depth > 0) {
+    int stands = look_from_outside(&wall.copy, whom, cpu_ns, sample, wall.max_depth);
+    if (stands && sample->depth > 0) {
         sample->flags |= FROM_WALL;
         sample->thread = row->number;
         sample->tid = whom->tid;
@@ -104,68 +78,42 @@ static int sample_from_outside(Watched *row, uint32_t index, const Whom *whom, u
         sample->cpu_ns = 0;
         uint64_t still_ns = sample->still_ns = atomic_exchange_explicit(&row->still_ns, 0, memory_order_relaxed);
         uint64_t still = sample->still = atomic_exchange_explicit(&row->still, 0, memory_order_relaxed);
-        uint64_t due_ns = sample->wall_ns = atomic_exchange_explicit(&row->due_ns, 0, memory_order_relaxed);
+        sample->wall_ns = row->due_ns;
         if (pool_publish_if(wall.pool, sample, times)) {
             atomic_fetch_add_explicit(&wall.seen, 1, memory_order_relaxed);
-            return TAKEN;
+            row->due_ns = 0;
+            return 1;
         }
         atomic_fetch_add_explicit(&row->still_ns, still_ns, memory_order_relaxed);
         atomic_fetch_add_explicit(&row->still, still, memory_order_relaxed);
-        atomic_fetch_add_explicit(&row->due_ns, due_ns, memory_order_relaxed);
-        found = LATER;
-    } else if (found == STANDS) {
-        atomic_store_explicit(&row->due_ns, 0, memory_order_relaxed); /* it runs no Python code: its time is nobody's */
-        found = LATER;
-    } else {
-        found = found == RUNS ? MUST_BE_WOKEN : CANNOT_BE_SEEN;
+    } else if (stands) {
+        row->due_ns = 0; /* it runs no Python code: its time is nobody's */
     }
     pool_give_back(wall.pool, sample);
-    return found;
+    return 0;
 }
 
-static void stand_still(Watched *row, uint64_t cpu_ns, uint64_t elapsed_ns) {
-    row->phase = STILL;
-    row->mark_ns = cpu_ns;
-    atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
-    atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
-}
-
-static void look_at(Watched *row, uint32_t index, uint64_t elapsed_ns, int signal_number) {
-    Whom whom = {NULL, wall.interp, 0, atomic_load_explicit(&row->tid, memory_order_acquire)};
+static void look_at(Watched *row, uint32_t index, uint64_t elapsed_ns) {
+    Whom whom = {NULL, wall.interp, 0, 0, atomic_load_explicit(&row->tid, memory_order_acquire)};
     whom.state = atomic_load_explicit(&row->state, memory_order_relaxed);
     if (whom.tid == 0 || whom.state == NULL || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
         return;
     }
     whom.ident = row->ident;
-    uint64_t cpu_ns = read_clock(clock_of_thread(whom.tid));
+    whom.known_as = atomic_load_explicit(&row->known_as, memory_order_relaxed);
+    clockid_t clock = clock_of_thread(whom.tid);
+    uint64_t cpu_ns = read_clock(clock);
     if (cpu_ns == 0) {
         atomic_store_explicit(&row->gone, 1, memory_order_release);
-        return;
-    }
-    if (row->phase == STILL && cpu_ns == row->mark_ns) {
-        stand_still(row, cpu_ns, elapsed_ns);
-        return;
-    }
-    atomic_fetch_add_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
-    int phase = WOKEN;
-    switch (sample_from_outside(row, index, &whom, cpu_ns)) {
-    case TAKEN:
-        row->phase = STILL;
-        row->mark_ns = cpu_ns;
-        return;
-    case LATER:
-        row->phase = WOKEN;
-        return;
-    case CANNOT_BE_SEEN:
-        phase = next_phase(row, cpu_ns);
-    }
-    if (phase == STILL) {
-        atomic_fetch_sub_explicit(&row->due_ns, elapsed_ns, memory_order_relaxed);
-        stand_still(row, cpu_ns, elapsed_ns);
+    } else if (cpu_ns == row->mark_ns) {
+        atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
+    } else if (read_clock(clock) != cpu_ns) { /* a clock that moves is that of a thread which runs */
+        atomic_fetch_add_explicit(&row->ran_ns, row->due_ns + elapsed_ns, memory_order_relaxed);
+        row->due_ns = row->mark_ns = 0;
     } else {
-        row->phase = phase;
-        row->mark_ns = atomic_load_explicit(&row->seen_cpu_ns, memory_order_relaxed);
-        wake_thread(whom.tid, index, signal_number);
+        row->due_ns += elapsed_ns;
+        row->mark_ns = sample_from_outside(row, index, &whom, cpu_ns) ? cpu_ns : 0;
     }
 }
 
@@ -175,6 +123,11 @@ static struct timespec timespec_of(uint64_t ns) {
 
 static void *tick(void *unused) {
     (void)unused;
+    ignored = 1;
+    sigset_t ticks;
+    sigemptyset(&ticks);
+    sigaddset(&ticks, wall.signal_number);
+    pthread_sigmask(SIG_UNBLOCK, &ticks, NULL);
     pthread_setname_np(pthread_self(), "plopi-ticker");
     atomic_store(&wall.ticker_tid, (int32_t)syscall(SYS_gettid));
     uint64_t former_cost_ns = atomic_load(&wall.cost_ns);
@@ -189,7 +142,7 @@ static void *tick(void *unused) {
         now = read_clock(CLOCK_MONOTONIC);
         uint32_t count = wall.stop ? 0 : atomic_load(&wall.count);
         for (uint32_t i = 0; i < count; i++) {
-            look_at(&wall.rows[i], i, now - last, wall.signal_number);
+            look_at(&wall.rows[i], i, now - last);
         }
         last = now;
         atomic_store_explicit(&wall.cost_ns, former_cost_ns + read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
@@ -226,15 +179,15 @@ static int ticker_start(uint64_t interval_ns, int signal_number, Pool *pool, PyI
     pthread_condattr_destroy(&attributes);
     wall.interval_ns = interval_ns;
     wall.signal_number = signal_number;
-    wall.cost_ns = wall.seen = wall.torn = 0;
+    wall.cost_ns = wall.seen = 0;
     wall.pool = pool;
     wall.interp = interp;
     wall.max_depth = max_depth;
-    wall.sees = can_copy(&wall.copy);
+    wall.copy.pid = getpid();
     return ticker_resume();
 }
 
-/* Once this returns no thread is signalled, and until ticker_resume() there is no thread of ours: os.fork looks for some. */
+/* Until ticker_resume() there is no thread of ours then: os.fork looks for some. */
 static void ticker_stop(void) {
     if (!wall.running) {
         return;
@@ -254,20 +207,60 @@ static void ticker_stop(void) {
 
 /* -- the drain's side, with the GIL ------------------------------------------------------------------------------------- */
 
-static void file_still_time(Tables *tables, Watched *row, uint64_t still_ns, uint64_t looks) {
-    if ((still_ns || looks) && row->node != NO_ROW) {
-        Sample stand_in = {.thread = row->thread, .ident = row->ident, .tid = row->tid};
+/* Wall time of a thread that no sample carries, for a stack in which one saw it. */
+static void file_wall_time(Tables *tables, const Watched *row, uint32_t node, uint32_t number, uint64_t looks, uint64_t wall_ns) {
+    if ((wall_ns || looks) && node != NO_ROW) {
+        Sample stand_in = {.thread = number, .ident = row->ident, .tid = row->tid};
         uint32_t thread = thread_row(tables, &stand_in);
-        if (thread == NO_ROW || add_weights(tables, (Leaf){row->node, 0}, thread, looks, 0, still_ns) < 0) {
+        if (thread == NO_ROW || add_weights(tables, (Leaf){node, 0}, thread, looks, 0, wall_ns) < 0) {
             tables->dropped++;
         }
     }
 }
 
-/* Give a thread's still time to its last stack. To be called when no sample of it is waiting. */
+static Watched *watched(int32_t tid) {
+    uint32_t index = map_get(&wall.by_tid, (uint64_t)tid);
+    return index != NO_ROW ? &wall.rows[index] : NULL;
+}
+
+/* A sample from outside. */
+static void file_standing(Tables *tables, const Sample *sample) {
+    Watched *row = &wall.rows[sample->entry];
+    file_wall_time(tables, row, row->node, row->thread, sample->still, sample->still_ns);
+    uint32_t node = stack_of(tables, sample);
+    if (node != NO_ROW) {
+        row->node = bounded(tables, node);
+        row->thread = sample->thread;
+        file_wall_time(tables, row, row->node, row->thread, 1, sample->wall_ns);
+    }
+}
+
+/* The wall time that goes with a CPU sample: of what its thread has, as much as its CPU time is of the thread's in this drain. */
+static uint64_t take_share(Watched *row, uint64_t cpu_ns) {
+    if (row == NULL || row->cpu_ns == 0) {
+        return 0;
+    }
+    uint64_t share_ns = cpu_ns == row->cpu_ns ? row->share_ns : (uint64_t)((double)row->share_ns * ((double)cpu_ns / (double)row->cpu_ns));
+    row->cpu_ns -= cpu_ns;
+    row->share_ns -= share_ns;
+    return share_ns;
+}
+
+/* Give a thread's still time to the last stack it stood in. To be called when no sample of it is waiting. */
 static void settle_row(Tables *tables, Watched *row) {
     uint64_t still_ns = atomic_exchange(&row->still_ns, 0), looks = atomic_exchange(&row->still, 0);
-    file_still_time(tables, row, still_ns, looks);
+    file_wall_time(tables, row, row->node, row->thread, looks, still_ns);
+}
+
+/* What waits for a sample goes to the last there was, if none will come: the thread has ended, or the sampling. */
+static void settle_last(Tables *tables, Watched *row) {
+    uint64_t left_ns = atomic_exchange(&row->ran_ns, 0) + row->share_ns + row->due_ns;
+    row->share_ns = row->due_ns = 0;
+    if (left_ns && row->run_node != NO_ROW) {
+        file_wall_time(tables, row, row->run_node, row->run_thread, 1, left_ns);
+    } else if (left_ns) {
+        file_wall_time(tables, row, row->node, row->thread, 1, left_ns);
+    }
 }
 
 static void wall_forget(void) {
@@ -288,17 +281,17 @@ static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uin
     }
     Watched *row = &wall.rows[index];
     row->gone = 0;
-    row->seen_cpu_ns = 0;
+    row->ran_ns = row->cpu_ns = row->share_ns = 0;
+    row->run_node = NO_ROW;
     row->due_ns = node == NO_ROW ? unseen_ns : 0;
     row->still_ns = node == NO_ROW ? 0 : unseen_ns;
     row->still = unseen_ns && node != NO_ROW ? unseen_ns / wall.interval_ns : 0;
     row->state = state;
+    row->known_as = state->native_thread_id;
     row->pass = wall.pass;
     row->ident = state->thread_id;
     row->number = row->thread = number;
     row->node = node;
-    /* where its stack is known it counts as still until it moves; else it is to be woken */
-    row->phase = node == NO_ROW ? WOKEN : STILL;
     row->mark_ns = node == NO_ROW ? 0 : read_clock(clock_of_thread(tid));
     atomic_store_explicit(&row->tid, tid, memory_order_release);
     if (index == count) {

@@ -14,7 +14,7 @@ ENGINES = ("auto", "python", "native")
 
 def _not_native(plan: Plan) -> tuple[bool, str | None]:
     """Whether ``auto`` leaves the native engine out, and what a reader of the profile should know of that."""
-    if not native.is_proven(plan.mode):
+    if not native.is_proven() or plan.mode == "virtual":
         return True, None
     reason = native.why_not(plan)
     return (

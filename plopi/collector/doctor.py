@@ -24,8 +24,7 @@ def report() -> Iterator[str]:
     yield from _native()
     refusal = interpreter.refusal(measures_wall=False)
     yield f"python engine: {'ready (it needs nothing but Python)' if refusal is None else f'not to be had: {refusal}'}"
-    taken = "the native" if _takes_native() else "the Python"
-    yield f"--engine auto takes {taken} engine here for CPU time"
+    yield f"--engine auto takes {_taken_for('cpu')} engine here for CPU time and {_taken_for('wall')} engine for wall time"
     yield from _timers()
     yield from _process()
 
@@ -39,14 +38,14 @@ def _native() -> Iterator[str]:
     busy = native.why_not(Plan("cpu", 10_000_000))
     if busy is not None:
         yield f"native engine: built, self-test passed, but now {busy}"
-    elif native.is_proven("cpu"):
+    elif native.is_proven():
         yield f"native engine: ready (self-test passed; proven on CPython {version})"
     else:
         yield f"native engine: ready (self-test passed), but only for --engine native: it is not proven on CPython {version}"
 
 
-def _takes_native() -> bool:
-    return native.is_proven("cpu") and native.why_not(Plan("cpu", 10_000_000)) is None
+def _taken_for(mode: str) -> str:
+    return "the native" if native.is_proven() and native.why_not(Plan(mode, 10_000_000)) is None else "the Python"
 
 
 def _timers() -> Iterator[str]:

@@ -26,8 +26,6 @@ from plopi.model import CPU, NATIVE, NONE, SAMPLES, WALL, ProfileBuilder
 
 PROVEN = frozenset({(3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
-PROVEN_MODES = frozenset({"cpu"})
-"""By wall time, threads that run are sent a signal and may wait by then, which a few system calls (``pause``) show."""
 FIRST_SOUND = (3, 11, 2)
 """CPython's own faults in how frames are read were mended there."""
 POLL_SECONDS = 0.25
@@ -52,7 +50,10 @@ def never_for(plan: Plan) -> str | None:
     """Why this engine cannot do it whatever state the process is in, or None."""
     if plan.mode == "virtual":
         return "it measures CPU and wall time, not virtual time"
-    return unavailable()
+    reason = unavailable()
+    if reason is None and plan.measures_wall and not _sampler().sees_threads():
+        return "threads that wait cannot be looked at here (process_vm_readv), as some sandboxes forbid"
+    return reason
 
 
 @lru_cache(maxsize=1)
@@ -78,8 +79,8 @@ def unavailable() -> str | None:
     return selftest.failure(sampler.probe)
 
 
-def is_proven(mode: str) -> bool:
-    return sys.version_info[:2] in PROVEN and sys.version_info[:3] >= FIRST_SOUND and mode in PROVEN_MODES
+def is_proven() -> bool:
+    return sys.version_info[:2] in PROVEN and sys.version_info[:3] >= FIRST_SOUND
 
 
 def _sampler() -> ModuleType:
@@ -182,7 +183,7 @@ class NativeEngine:
         counters = self._sampler.counters()
         if counters["lost"]:
             self.tally.note(f"{counters['lost']} samples found the pool full; their time went to the next sample of the thread")
-        if counters["foreign_ns"] > 1_000_000:
+        if self.plan.measures_cpu and counters["foreign_ns"] > 1_000_000:
             self.tally.note(
                 f"{counters['foreign_ns'] / 1e9:.3f} s of CPU time was of threads that run no Python code of the main interpreter"
             )

@@ -2,13 +2,15 @@
 
     python tests/native/stress.py [SECONDS for each scenario] [SCENARIO ...]
 
-Each scenario runs in a process of its own, which samples itself by the wall clock some ten thousand times a second (and by the
-CPU timer as well) while a thread drains all the time. It must end with the right result; every stack that was seen must be one
-that the program can have had; and no code pointer may have led anywhere strange.
+Each scenario runs in a process of its own, which looks at its threads some ten thousand times a second and signals those that
+have moved as often (``_storm.c``, built with gcc, in the CPU timer's place), while a thread drains all the time. It must end with
+the right result; every stack that was seen must be one that the program can have had; and no code pointer may have led anywhere
+strange.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import struct
@@ -18,7 +20,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -361,8 +363,6 @@ def waits(seconds: float) -> None:
 @scenario
 def native_threads(seconds: float) -> None:
     """Of C, unknown to ``threading``: their thread states come and go with each call back, and are used again by others."""
-    import ctypes
-
     libc, called = ctypes.CDLL(None), [0]
 
     @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
@@ -481,6 +481,15 @@ def _plain(name: str) -> str:
 # -- the storm ------------------------------------------------------------------------------------------------------------------
 
 
+def build_signaller() -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "storm.so"
+        command = ["gcc", "-std=gnu11", "-O2", "-fPIC", "-shared", "-pthread", str(HERE.parent / "_storm.c"), "-o", str(library)]
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # a sanitizer's, for Python
+        subprocess.run(command, env=environment, check=True)
+        return ctypes.PyDLL(str(library))  # which keeps the GIL: nothing is listed while it is called
+
+
 class Storm:
     """Samples this process as fast as it can be had and drains all the time; keeps every function that was seen."""
 
@@ -501,7 +510,19 @@ class Storm:
         self._ended = threading.Event()
         _sampler.start(_sampler.CPU_CLOCK | _sampler.WALL_CLOCK, INTERVAL_NS, 256, 5000, "/nowhere/", frozenset(), False, False)
         self._drainer = threading.Thread(target=self._drain, name="drain")
+        self._listed: dict[int, None] = {}
+        self._list(thread.native_id for thread in threading.enumerate())
+        assert SIGNALLER.storm_begin(ctypes.c_uint64(INTERVAL_NS)) == 0
         self._drainer.start()
+
+    def _list(self, tids: Iterable[int | None]) -> None:
+        """The last threads that were heard of are sent signals."""
+        for tid in filter(None, tids):
+            self._listed.pop(tid, None)
+            self._listed[tid] = None
+        latest = [*self._listed][-64:]
+        self._listed = dict.fromkeys(latest)
+        SIGNALLER.storm_list((ctypes.c_int32 * len(latest))(*latest), len(latest))
 
     def _drain(self) -> None:
         self._sampler.ignore_thread()
@@ -509,7 +530,8 @@ class Storm:
             self._take()
 
     def _take(self) -> None:
-        _, functions, locations, nodes, sums, _ = self._sampler.take()
+        _, functions, locations, nodes, sums, threads = self._sampler.take()
+        self._list([*(tid for *_, tid in struct.iter_unpack("QQq", threads)), os.getpid()])
         self._functions += functions
         self._locations += struct.iter_unpack("Ii", locations)
         self._nodes += struct.iter_unpack("II", nodes)
@@ -529,6 +551,7 @@ class Storm:
     def end(self) -> None:
         self._ended.set()
         self._drainer.join()
+        SIGNALLER.storm_end()
         self._sampler.stop()
         self._take()
         for name, value in self._sampler.counters().items():
@@ -536,21 +559,27 @@ class Storm:
         self._sampler.close()
 
 
+SIGNALLER: ctypes.CDLL
 STORM: Storm
 NOT_LEARNT = ("forks", "interpreters", "restarts", "imports", "threads", "nogil", "waits", "native_threads", "hooks", "remote")
 """Where other calls than the scenario's are in play."""
 
 
 def main(name: str, seconds: float) -> int:
-    global STORM
+    global SIGNALLER, STORM
+    SIGNALLER = build_signaller()
     edges = Edges()
     learns = name not in NOT_LEARNT and "STRESS_LEARNS" not in os.environ
     if learns:
         edges.learn(SCENARIOS[name], min(1.0, seconds))
+    began = time.process_time()
     STORM = Storm()
     perform(SCENARIOS[name], seconds)
     STORM.end()
     totals = STORM.totals
+    if name == "calls":  # the timer itself gives one for each tick of the kernel (clock 6, CLOCK_MONOTONIC_COARSE) of CPU time
+        by_timer = (time.process_time() - began) / time.clock_getres(6)
+        assert totals["ticks"] - totals["seen"] > 1.5 * by_timer, f"no storm: {totals}"
     shown = {key: totals[key] for key in ("ticks", "lost", "torn", "foreign", "frameless", "strange", "dropped", "over")}
     print(f"{name}: {shown}", flush=True)
     known = (str(HERE), "<made", "<copy", "<string>", "<frozen", sys.base_prefix, sys.prefix, "/usr/lib/python3", "")
