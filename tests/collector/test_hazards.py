@@ -521,8 +521,9 @@ def test_a_dear_sample_stretches_the_interval(run):
         answer(notes=c.about.notes, share=c.about.own_cost_ns / c.about.process_cpu_ns, found=containing(c.snapshot(), "spin")["spin"])
     """)
     assert any("stretched" in note for note in ran.answer["notes"])
-    assert ran.answer["share"] < 0.2
-    assert ran.answer["found"] + ran.answer["share"] * 3 == roughly(3)
+    share, found = ran.answer["share"], ran.answer["found"]
+    assert share < 0.3  # of it a tenth is the ticks' at most; the rest is the helper's, which has 4,000 new calls to number for each
+    assert 3 * (1 - share) - 0.36 < found < 3.36, "less what ticks took of it, at most all that was taken"
 
 
 @pytest.mark.one_python
