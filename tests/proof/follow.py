@@ -32,8 +32,9 @@ from tests.proof.outside import PATIENCE, Outside, eventually, viewer
 VIEWS = ("graph", "table", "flame")
 MIB = 1 << 20
 GROWTH = {"heap": (1.0, 4.0), "nodes": (1.2, 1200), "listeners": (1.2, 300), "viewer": (1.0, 32.0), "descriptors": (1.0, 4)}
-"""What may be held in the last third: so many times what was held in the second, and so much more (heap and viewer: MiB). A table and
-its heir, which are both there in some looks, are 930 elements with 208 listeners; were each table kept, it would be that at each update."""
+"""What may be held in the last third: so many times what was held in the second, and so much more (heap and viewer: MiB).
+A table and its heir, which are both there in some looks, are 930 elements with 208 listeners; were each table kept, it
+would be that at each update."""
 FEWEST = 6
 """Looks, so that each third has two."""
 READY = "() => Number(document.querySelector('#view [data-ready]')?.dataset.ready ?? 0)"

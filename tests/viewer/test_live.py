@@ -86,7 +86,7 @@ def test_a_profile_that_is_watched_is_followed_as_it_grows_ends_and_goes(running
             put(part, pprof("a", "b", about=About(host="elsewhere", pid=1)), age=4)
             second = await said(connection, lambda message: message.get("revision") not in (None, first["revision"]))
             graph = await asyncio.to_thread(running.client.view, profile_id)
-            while second["revision"] != graph.json["revision"]:  # the file is written, and then made older: that may be told twice
+            while second["revision"] != graph.json["revision"]:  # written, and then made older: that may be told twice
                 second = await said(connection, lambda message: message.get("revision") is not None)
             assert graph.json["total"] == 20_000_000
             part.rename(part.with_suffix(".gz"))
