@@ -522,7 +522,7 @@ def test_a_dear_sample_stretches_the_interval(run):
     """)
     assert any("stretched" in note for note in ran.answer["notes"])
     share, found = ran.answer["share"], ran.answer["found"]
-    assert share < 0.3  # of it a tenth is the ticks' at most; the rest is the helper's, which has 4,000 new calls to number for each
+    assert share < 0.3, "a tenth for ticks; and for the helper, which numbers 4,000 calls that are new in each"
     assert 3 * (1 - share) - 0.36 < found < 3.36, "less what ticks took of it, at most all that was taken"
 
 
