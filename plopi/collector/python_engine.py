@@ -100,7 +100,7 @@ class PythonEngine:
         if self._dearest_ns:
             self.tally.note(
                 f"a sample cost up to {self._dearest_ns / 1e6:.2g} ms: interval stretched to {self._interval_ns / 1e6:.3g} ms "
-                f"to keep the cost within {MAX_SHARE:.0%}"
+                f"to keep what ticks cost within {MAX_SHARE:.0%}"
             )
         self._give_back(sampler)
 

@@ -518,12 +518,12 @@ def test_a_dear_sample_stretches_the_interval(run):
         c = Collector(0.004, "cpu", "python", max_depth=5000); c.start(None)
         for _ in range(600): down(4000)  # all of the stack is new each time
         c.stop()
-        answer(notes=c.about.notes, share=c.about.own_cost_ns / c.about.process_cpu_ns, found=containing(c.snapshot(), "spin")["spin"])
+        used = c.about.process_cpu_ns / 1e9
+        answer(notes=c.about.notes, ticks=c.sample_time / used, found=containing(c.snapshot(), "spin")["spin"])
     """)
     assert any("stretched" in note for note in ran.answer["notes"])
-    share, found = ran.answer["share"], ran.answer["found"]
-    assert share < 0.3, "a tenth for ticks; and for the helper, which numbers 4,000 calls that are new in each"
-    assert 3 * (1 - share) - 0.36 < found < 3.36, "less what ticks took of it, at most all that was taken"
+    assert ran.answer["ticks"] < 0.05  # a tenth were they as dense as was asked for; what the helper takes is not bounded
+    assert ran.answer["found"] == roughly(3)
 
 
 @pytest.mark.one_python
