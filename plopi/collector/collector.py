@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from plopi.collector import alone, hooks, python_engine
+from plopi.collector.about import about_this_process
 from plopi.collector.choice import make_engine
 from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan
 from plopi.collector.native_threads import ident, original
-from plopi.collector.origin import about_this_process
 from plopi.collector.sink import Sink
 from plopi.collector.stacks import StackTable
 from plopi.collector.windows import Windows
