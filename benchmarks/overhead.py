@@ -234,7 +234,7 @@ def parts_of(mode: str, options: argparse.Namespace) -> list[list[float]]:
 
 
 def read_parts(counters: dict[str, int]) -> tuple[int, int, int, int]:
-    return counters["ticks"], counters["cost_ns"], helpers_ns(), time.process_time_ns()
+    return counters["ticks"] + counters["seen"], counters["cost_ns"], helpers_ns(), time.process_time_ns()
 
 
 def parts_row(mode: str, found: list[list[float]]) -> list[str]:

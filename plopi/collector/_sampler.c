@@ -689,8 +689,7 @@ static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     uint64_t timed = READ(timed);
-    uint64_t seen = atomic_load(&wall.seen);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks) + seen, "seen", seen, "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "looks", atomic_load(&wall.looks), "seen", atomic_load(&wall.seen), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
                          "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
                          (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + atomic_load(&wall.cost_ns), "strange", tables.strange, "dropped", tables.dropped, "over",
                          tables.over);

@@ -54,7 +54,7 @@ static struct {
     PyInterpreterState *interp;
     Copy copy; /* the ticker's alone */
     uint64_t interval_ns;
-    _Atomic uint64_t seen; /* samples taken from outside */
+    _Atomic uint64_t looks, seen; /* rounds of looking at all threads, and samples that were taken so */
     _Atomic uint64_t cost_ns; /* CPU time of the ticker and of those before it */
     Map by_tid;       /* the drain's alone, as are the next two */
     uint32_t pass;
@@ -145,6 +145,7 @@ static void *tick(void *unused) {
             look_at(&wall.rows[i], i, now - last);
         }
         last = now;
+        atomic_fetch_add_explicit(&wall.looks, wall.stop ? 0 : 1, memory_order_relaxed);
         atomic_store_explicit(&wall.cost_ns, former_cost_ns + read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
     }
     pthread_mutex_unlock(&wall.lock);
@@ -179,7 +180,7 @@ static int ticker_start(uint64_t interval_ns, int signal_number, Pool *pool, PyI
     pthread_condattr_destroy(&attributes);
     wall.interval_ns = interval_ns;
     wall.signal_number = signal_number;
-    wall.cost_ns = wall.seen = 0;
+    wall.cost_ns = wall.looks = wall.seen = 0;
     wall.pool = pool;
     wall.interp = interp;
     wall.max_depth = max_depth;

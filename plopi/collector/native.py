@@ -175,7 +175,7 @@ class NativeEngine:
 
     def _count(self) -> None:
         counters, tally = self._sampler.counters(), self.tally
-        tally.ticks = counters["ticks"] - counters["ignored"]
+        tally.ticks = counters["ticks"] - counters["ignored"] if self.plan.measures_cpu else counters["looks"]
         tally.cost_ns = counters["cost_ns"]
         self.table.truncated = counters["over"]
 

@@ -288,7 +288,7 @@ def test_threads_that_live_for_less_than_an_interval_are_not_undercounted(native
         took = []
         def brief(): spin(0.003); took.append(time.thread_time())
         def work():
-            for _ in range(300):
+            for _ in range(600):
                 thread = threading.Thread(target=brief)
                 thread.start()
                 thread.join()
@@ -397,7 +397,7 @@ def waits():
 @pytest.mark.parametrize("mode", ["wall", "both"])
 def test_a_thread_that_waits_is_not_woken(native: Built, mode: str) -> None:
     """Neither when it works in between, nor by ticks of the CPU timer that fall into the ticker."""
-    [interrupted, ticks, sums, took] = run(
+    [interrupted, samples, sums, took] = run(
         native,
         WAITING_IN_C
         + f"""
@@ -411,11 +411,28 @@ def work():
 waiter = threading.Thread(target=waits); waiter.start()
 profile = profiled(work, mode="{mode}", interval=0.001)
 waiter.join()
-print(json.dumps([errno, profile.about.ticks, shares(profile.snapshot(), "wall"), took]))
+seen = profile.snapshot()
+print(json.dumps([errno, sum(seen.samples.weights[0]), shares(seen, "wall"), took]))
 """,
     )
-    assert interrupted == [] and ticks >= 100
+    assert interrupted == [] and samples >= 100
     assert sums["work"] + sums["spin"] == pytest.approx(took[0], rel=0.1), (sums, took)
+
+
+@pytest.mark.parametrize("mode", ["wall", "both"])
+def test_ticks_are_of_the_clock_that_they_are_lost_by(native: Built, mode: str) -> None:
+    """By wall time a look at all threads is one, whether they run or wait; where CPU time is taken, a tick of its timer is."""
+    ticks, lost, elapsed, used = run(
+        native,
+        f"""
+        def work(): time.sleep(1); spin(0.2)
+        begin, began = time.monotonic(), time.process_time()
+        about = profiled(work, mode="{mode}", interval=0.01).about
+        print(json.dumps([about.ticks, about.ticks_lost, time.monotonic() - begin, time.process_time() - began]))
+        """,
+    )
+    due = (elapsed if mode == "wall" else used) / 0.01
+    assert 0.6 * due < ticks <= ticks + lost < 1.2 * due + 2, (due, ticks, lost)  # the kernel counts CPU time by its own ticks
 
 
 FORBIDDEN = """
