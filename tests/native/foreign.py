@@ -1,7 +1,7 @@
 """Other people's tests under the native engine: ``python tests/native/foreign.py [MODULE ...]``, with the Python to be tested.
 
-Runs modules of CPython's own test suite (``pyenv``'s Pythons have them) twice, without and with the engine at 1 kHz by CPU and
-wall time, and compares the outcome of every single test. A test that differs is run again, both ways, before it counts: suites
+Runs modules of CPython's own test suite (``pyenv``'s Pythons have them) without plopi, once, and with each engine at 1 kHz by CPU
+and wall time, and compares the outcome of every single test. A test that differs is run again, both ways, before it counts: suites
 have tests that fail now and then by themselves. One that hangs costs its own patience, and no other's outcome. What is known to
 differ, and why, stands in ``EXPLAINED``.
 
@@ -46,10 +46,10 @@ class Ran:
     notes: tuple[str, ...]
 
 
-def run(names: list[str], engine: bool, options: argparse.Namespace) -> Ran:
+def run(names: list[str], engine: str | None, options: argparse.Namespace) -> Ran:
     """A test that hangs, or with which the process dies, has that for an outcome, and the others go on in a new process."""
     told = {name: getattr(options, name) for name in ("mode", "interval", "without")}
-    told["engine"] = options.engine if engine else None
+    told["engine"] = engine
     ends: dict[str, str] = {}
     notes: list[str] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -102,11 +102,11 @@ def differences(without: dict[str, str], with_engine: dict[str, str]) -> dict[st
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def still_differs(name: str, options: argparse.Namespace) -> tuple[str, str] | None:
+def still_differs(name: str, engine: str, options: argparse.Namespace) -> tuple[str, str] | None:
     """The two outcomes of one test alone, run again up to three times; None once they were the same."""
     pair = ("", "")
     for _ in range(3):
-        without, with_engine = run([name], False, options).outcomes, run([name], True, options).outcomes
+        without, with_engine = run([name], None, options).outcomes, run([name], engine, options).outcomes
         pair = (without.get(name, str(without)), with_engine.get(name, str(with_engine)))
         if pair[0] == pair[1]:
             return None
@@ -114,27 +114,33 @@ def still_differs(name: str, options: argparse.Namespace) -> tuple[str, str] | N
 
 
 def compare(module: str, options: argparse.Namespace) -> int:
-    """Print how a module fares; the number of differences that nothing explains."""
-    without, with_engine = run([module], False, options), run([module], True, options)
+    """Print how a module fares by each engine; the number of differences that nothing explains."""
+    without = run([module], None, options)
     if any("_FailedTest" in name for name in without.outcomes):
         print(f"{module}: cannot be imported by this Python: left out", flush=True)
         return 0
-    strange = 0
-    first = differences(without.outcomes, with_engine.outcomes)
-    ticks = "no" if with_engine.ticks is None else with_engine.ticks
-    print(f"{module}: {len(without.outcomes)} tests, {ticks} ticks, {len(first)} differ at first", flush=True)
+    print(f"{module}: {len(without.outcomes)} tests", flush=True)
     for note in without.notes:
         print(f"    without: {note}")
+    return sum(compare_by(engine, module, without.outcomes, options) for engine in options.engine.split(","))
+
+
+def compare_by(engine: str, module: str, without: dict[str, str], options: argparse.Namespace) -> int:
+    with_engine = run([module], engine, options)
+    strange = 0
+    first = differences(without, with_engine.outcomes)
+    ticks = "no" if with_engine.ticks is None else with_engine.ticks
+    print(f"{engine}: {module}: {len(without)} tests, {ticks} ticks, {len(first)} differ at first", flush=True)
     for note in with_engine.notes:
         print(f"    with: {note}")
     for name, pair in first.items():
-        again = still_differs(name, options) if re.fullmatch(r"[\w.]+", name) and name.count(".") > 1 else pair
+        again = still_differs(name, engine, options) if re.fullmatch(r"[\w.]+", name) and name.count(".") > 1 else pair
         reason = next((why for pattern, why in EXPLAINED.items() if re.search(pattern, name)), None)
         if again is None:
-            print(f"    {name}: {pair[0]} / {pair[1]}; the same both ways when run again")
+            print(f"    {engine}: {name}: {pair[0]} / {pair[1]}; the same both ways when run again", flush=True)
         else:
             strange += reason is None
-            print(f"    {name}: {again[0]} without, {again[1]} with: {reason or 'NOT EXPLAINED'}", flush=True)
+            print(f"    {engine}: {name}: {again[0]} without, {again[1]} with: {reason or 'NOT EXPLAINED'}", flush=True)
     return strange
 
 
@@ -146,7 +152,7 @@ def main() -> int:
     )
     parser.add_argument("--unittest", action="store_true", help="the names are those of any importable modules")
     parser.add_argument("--mode", default="both")
-    parser.add_argument("--engine", default="native", help="python or native (default)")
+    parser.add_argument("--engine", default="native", help="python, native (default), or both: python,native")
     parser.add_argument("--interval", type=float, default=0.001)
     parser.add_argument("--timeout", type=int, default=PATIENCE_SECONDS, help="seconds for a single test (default %(default)s)")
     parser.add_argument(

@@ -29,14 +29,9 @@ TORNADO = ("tornado.test.gen_test", "tornado.test.locks_test")
 
 
 def run(cpython: tuple[str, ...], packages: tuple[str, ...], engines: tuple[str, ...] = ("python", "native")) -> Outcome:
-    outcome = Outcome()
-    for engine in engines:
-        if engine == "native" and not native_is_there():
-            continue
-        for names, option in ((cpython, ()), (packages, ("--unittest",))):
-            if names:
-                outcome += compared(engine, names, *option)
-    return outcome
+    there = tuple(engine for engine in engines if engine != "native" or native_is_there())
+    suites = ((cpython, ()), (packages, ("--unittest",)))
+    return together(compared(there, names, *options) for names, options in suites if names)
 
 
 def own_tests(subject: Subject, modules: tuple[str, ...]) -> Outcome:
@@ -44,7 +39,7 @@ def own_tests(subject: Subject, modules: tuple[str, ...]) -> Outcome:
     bring_tests(subject.target)
     folder = subject.seen(subject.plopi)
     command = (*subject.target.command, f"{folder}/tests/native/foreign.py", "--plopi", folder)
-    return together(compared(engine, (module,), command=command) for engine in subject.engines for module in modules)
+    return together(compared(subject.engines, (module,), command=command) for module in modules)
 
 
 def bring_tests(target: Target) -> None:
@@ -57,19 +52,19 @@ def bring_tests(target: Target) -> None:
         subprocess.run([*enter, "apt-get", "install", *options, package], stdout=sys.stderr, env=environment, check=True)
 
 
-def compared(engine: str, names: tuple[str, ...], *options: str, command: tuple[str, ...] = ()) -> Outcome:
+def compared(engines: tuple[str, ...], names: tuple[str, ...], *options: str, command: tuple[str, ...] = ()) -> Outcome:
     """``command``: foreign.py under another Python than this one, with what plopi it has."""
-    whole = [*(command or (sys.executable, str(ROOT / "tests/native/foreign.py"))), "--engine", engine, *options, *names]
+    whole = [*(command or (sys.executable, str(ROOT / "tests/native/foreign.py"))), "--engine", ",".join(engines), *options, *names]
     done = subprocess.run(whole, capture_output=True, text=True, **({} if command else here()))
     print(done.stdout, end="", file=sys.stderr, flush=True)
     counts: Counter[str] = Counter()
-    for module, tests, ticks in re.findall(r"^(\S+): (\d+) tests, (\d+|no) ticks", done.stdout, re.MULTILINE):
-        counts[f"{engine}: {module}"] += int(tests)
+    for by, tests, ticks in re.findall(r"^(\w+: \S+): (\d+) tests, (\d+|no) ticks", done.stdout, re.MULTILINE):
+        counts[by] += int(tests)
         if ticks == "no":
-            return Outcome(counts, (f"{engine}: {module}: the profiler was not there at the end: {done.stdout[-1000:]}",))
+            return Outcome(counts, (f"{by}: the profiler was not there at the end: {done.stdout[-1000:]}",))
     counts["modules that this Python does not have"] += done.stdout.count("cannot be imported")
     strange = [line.strip() for line in done.stdout.splitlines() if "NOT EXPLAINED" in line]
     if done.returncode and not strange:
         strange = [f"ended with {done.returncode}: {done.stderr[-1000:]}"]
     version = "".join(re.findall(r"^CPython (\S+):", done.stdout, re.MULTILINE))
-    return Outcome(+counts, tuple(f"{engine}, {version}: {line}" for line in strange))
+    return Outcome(+counts, tuple(f"{version}: {line}" for line in strange))

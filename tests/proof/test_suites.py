@@ -35,7 +35,7 @@ class Trouble(unittest.TestCase):
 def test_one_that_hangs_or_kills_costs_no_others_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "trouble.py").write_text(TROUBLE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    outcome = suites.compared("python", ("trouble",), "--unittest", "--timeout", "5")
+    outcome = suites.compared(("python",), ("trouble",), "--unittest", "--timeout", "5")
     assert outcome.counts["python: trouble"] == 4
     assert [re.findall(r"test_\w+", finding) for finding in outcome.findings] == [["test_d_fails"]]
 
@@ -62,8 +62,8 @@ def background() -> Iterator[None]:
 def test_suites_run_in_the_background_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "asks.py").write_text(ASKS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    held(suites.compared("python", ("asks",), "--unittest"))
-    assert (tmp_path / "told").read_text().split() == ["True", "True"]
+    held(suites.compared(("python", "python"), ("asks",), "--unittest"))
+    assert (tmp_path / "told").read_text().split() == ["True"] * 3, "plain once, and by each engine named"
 
 
 @pytest.mark.usefixtures("background")
