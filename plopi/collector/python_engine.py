@@ -249,7 +249,7 @@ class PythonEngine:
         self.tally.cost_ns, self.tally.errors = sampler.cost_ns + self._helper_cost_ns, sampler.errors
         self.tally.helper_cost_ns = self._helper_cost_ns
         if sampler.crowded:
-            self.tally.note("subinterpreters were running: only the main thread was sampled meanwhile")
+            self.tally.note("subinterpreters may have been running: only the main thread was sampled meanwhile")
         if sampler.errors:
             self.tally.note(f"{sampler.errors} samples failed, the last with {sampler.last_error}")
 

@@ -37,11 +37,12 @@ import threading
 import time
 from _thread import _count as thread_count
 from collections.abc import Callable
+from sys import modules
 from time import clock_gettime_ns, perf_counter_ns, process_time_ns, thread_time_ns
 from types import CodeType, FrameType
 from typing import Any
 
-from plopi.collector.interpreter import is_free_threaded
+from plopi.collector.interpreter import MAKER, interpreter_lister, is_free_threaded, may_have_others
 from plopi.collector.native_threads import (
     COLLECTS_ANYWHERE,
     MAIN_THREAD,
@@ -149,7 +150,7 @@ class Sampler:
         self.gc_record: Record | None = None
         self.gc_clock = thread_time_ns if timer else time.monotonic_ns
         self.gc_stride = 1
-        for ident in () if is_free_threaded() else current_frames():
+        for ident in () if is_free_threaded() or may_have_others(self.interpreters) else current_frames():
             with contextlib.suppress(OSError):  # it has just ended
                 adopt(self, ident)
         self.mine = self.records.get(self.main) or adopt(self, self.main)
@@ -181,21 +182,6 @@ def stretches(max_depth: int) -> tuple[range, ...]:
         found.append(range(min(left, STRETCHES[min(len(found), len(STRETCHES) - 1)])))
         left -= len(found[-1])
     return tuple(found)
-
-
-def interpreter_lister() -> Callable[[], list[object]] | None:
-    """Lists the interpreters of the process, where interpreters with a GIL of their own can exist (3.12 on)."""
-    if sys.version_info < (3, 12):
-        return None
-    try:
-        if sys.version_info >= (3, 13):
-            import _interpreters as module
-        else:
-            import _xxsubinterpreters as module  # type: ignore[import-not-found]
-    except ImportError:
-        return None
-    lister: Callable[[], list[object]] = module.list_all
-    return lister
 
 
 def on_tick(signum: int, frame: FrameType | None) -> None:
@@ -237,7 +223,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                 mine.cpu = cpu
             moved = [(mine, frame, total)]
         else:
-            if s.interpreters is not None and len(s.interpreters()) > 1:
+            if s.interpreters is not None and (MAKER in modules or len(s.interpreters()) > 1):
                 s.crowded = True
                 frames: dict[int, FrameType] = {}
             elif signum and s.alone > 1:
@@ -449,7 +435,7 @@ def chain_of(s: Sampler, frame: FrameType) -> tuple[list[CodeType | int], None, 
 
 def remove_marks(s: Sampler | None) -> None:
     """From the frames of all threads that may be looked at. Those of suspended greenlets keep theirs, which do nothing."""
-    others = s is not None and not is_free_threaded() and (s.interpreters is None or len(s.interpreters()) == 1)
+    others = s is not None and not is_free_threaded() and not may_have_others(s.interpreters)
     frame: FrameType | None
     held = hold_collections()
     try:
@@ -470,7 +456,7 @@ def sample_wall(s: Sampler) -> None:
     again. Among many threads the still ones are not even asked, and get their time when they move or when ``settle_wall`` runs.
     """
     now = time.monotonic_ns()
-    if s.interpreters is not None and len(s.interpreters()) > 1:
+    if may_have_others(s.interpreters):
         s.crowded = True
         return
     frames = current_frames()
@@ -534,8 +520,8 @@ def _settle(s: Sampler, record: Record) -> None:
 
 def settle_wall(s: Sampler) -> None:
     """Give every still thread its time up to the last look, and forget threads that are gone."""
-    lone = s.interpreters is None or len(s.interpreters()) == 1
-    alive = set(current_frames() if lone else s.records)  # no frames: this function's own, among them, would keep all alive
+    others = may_have_others(s.interpreters)
+    alive = set(s.records if others else current_frames())  # no frames: this function's own, among them, would keep all alive
     for ident, record in list(s.records.items()):
         _settle(s, record)
         if ident not in alive:

@@ -324,6 +324,24 @@ def test_own_gil_subinterpreters_do_not_abort(run):
     assert any("only the main thread" in note for note in ran.answer["notes"])
 
 
+def test_a_subinterpreter_that_ends_as_it_is_dropped_ends_once(run):
+    """On 3.12 CPython's list of interpreters holds each, and letting go of one that was ending ended it again."""
+    ran = run("""
+        if sys.version_info < (3, 12): answer(ended=1); sys.exit()
+        if sys.version_info >= (3, 14): import concurrent.interpreters as interpreters
+        elif sys.version_info >= (3, 13): import _interpreters as interpreters
+        else: import _xxsubinterpreters as interpreters
+        c = Collector(0.001, "both", "python"); c.start(None)
+        for turn in range(20):
+            made = interpreters.create()
+            if sys.version_info[:2] == (3, 13): interpreters.destroy(made)
+            del made
+        c.stop()
+        answer(ended=turn)
+    """)
+    assert ran.code == 0, ran.err
+
+
 def test_forked_child_starts_clean_and_the_parent_goes_on(run):
     ran = run("""
         class Sink:

@@ -54,7 +54,13 @@ def bring_tests(target: Target) -> None:
 
 def compared(engines: tuple[str, ...], names: tuple[str, ...], *options: str, command: tuple[str, ...] = ()) -> Outcome:
     """``command``: foreign.py under another Python than this one, with what plopi it has."""
-    whole = [*(command or (sys.executable, str(ROOT / "tests/native/foreign.py"))), "--engine", ",".join(engines), *options, *names]
+    whole = [
+        *(command or (sys.executable, str(ROOT / "tests/native/foreign.py"))),
+        "--engine",
+        ",".join(engines),
+        *options,
+        *names,
+    ]
     done = subprocess.run(whole, capture_output=True, text=True, **({} if command else here()))
     print(done.stdout, end="", file=sys.stderr, flush=True)
     counts: Counter[str] = Counter()
