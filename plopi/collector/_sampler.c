@@ -17,27 +17,18 @@
    meanwhile does not hold the GIL, so its chain stands still and owns all its code objects: the dying one is not among them. */
 
 #define _GNU_SOURCE
-#include "_sampler_wall.h"
+#include "_sampler_drain.h"
+#include "_sampler_rest.h"
 
 #include <sched.h>
 #include <sys/time.h>
-
-enum { CPU_CLOCK = 1, WALL_CLOCK = 2 };
-enum { OFF, ON };
 
 #define SIGNAL SIGPROF
 #ifndef BUILT_FROM
 #define BUILT_FROM 0 /* the sources' fingerprint (native_sources.py), which the build tells */
 #endif
-#define MAX_BASES 4096
 static const int of_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-#define MAX_UNSEEN_NS UINT64_C(500000000)
 #define COST_EVERY 64 /* one sample in so many is timed */
-
-typedef struct {
-    int32_t tid;
-    uint64_t cpu_ns;
-} Base; /* a thread's CPU clock when sampling began */
 
 typedef struct {
     uint32_t session; /* which `session.number` the rest belongs to */
@@ -48,31 +39,6 @@ typedef struct {
 } Self;
 
 static __thread Self self __attribute__((tls_model("initial-exec"))); /* as `ignored` */
-
-static struct {
-    _Atomic int state;
-    _Atomic int inside; /* handlers that are running */
-    _Atomic uint32_t threads;
-    uint32_t number; /* counts sessions; changes only while no handler runs */
-    int clocks, max_depth, main_only;
-    uint64_t interval_ns;
-    int32_t pid;
-    PyInterpreterState *interp;
-    Base bases[MAX_BASES];
-    unsigned base_count;
-    struct sigaction former;
-    /* counters, reset at start */
-    _Atomic uint64_t ticks, lost, torn, foreign, ignored, frameless, timed, timed_ns;
-    _Atomic uint64_t foreign_ns; /* CPU time of threads that Python does not know */
-} session;
-
-static Pool pool;
-static Tables tables;
-static int tables_live;
-static uint64_t began_cpu_ns; /* the process's CPU clock at start */
-
-#define COUNT(counter) atomic_fetch_add_explicit(&session.counter, 1, memory_order_relaxed)
-#define READ(counter) atomic_load_explicit(&session.counter, memory_order_relaxed)
 
 /* -- the handler ------------------------------------------------------------------------------------------------------- */
 
@@ -185,141 +151,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     errno = former_errno;
 }
 
-/* -- the drain, with the GIL ------------------------------------------------------------------------------------------- */
-
-/* CPU time of the process per tick of its timer so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
-   that lives for a tenth of an interval is met once in ten times, and must then stand for the ten. */
-static uint64_t mean_spacing(void) {
-    uint64_t ticks = READ(ticks), now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    return ticks && now > began_cpu_ns ? (now - began_cpu_ns) / ticks : session.interval_ns;
-}
-
-/* What a CPU sample stands for. */
-static uint64_t cpu_of(const Sample *sample, uint64_t spacing) {
-    return sample->flags & FIRST ? spacing : sample->cpu_ns;
-}
-
-/* The CPU time between two samples of a thread goes half to either: each moment belongs to the nearest sample. If it all went to the
-   later one, work that comes in bursts shorter than the kernel's tick would be filed under what ends a burst. */
-static void file_running(const Sample *sample, uint64_t spacing) {
-    Watched *row = watched(sample->tid);
-    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns);
-    uint32_t node = stack_of(&tables, sample);
-    if (node == NO_ROW) {
-        return;
-    }
-    Leaf leaf = {bounded(&tables, node), leaf_runs_native_code(&tables, sample)}, last = swap_last_leaf(&tables, sample->thread, leaf);
-    if (row != NULL) {
-        row->run_node = leaf.node;
-        row->run_thread = sample->thread;
-    }
-    if (!(session.clocks & CPU_CLOCK)) {
-        if (wall_ns == 0) {
-            return; /* no look met it running */
-        }
-        cpu_ns = 0;
-    }
-    uint32_t thread = thread_row(&tables, sample), halves = last.node == NO_ROW || sample->flags & FIRST ? 1 : 2;
-    uint64_t half_ns = cpu_ns - cpu_ns / halves, half_wall_ns = wall_ns - wall_ns / halves;
-    if (thread == NO_ROW || add_weights(&tables, leaf, thread, 1, cpu_ns - half_ns, wall_ns - half_wall_ns) < 0 ||
-        ((half_ns | half_wall_ns) && add_weights(&tables, last, thread, 0, half_ns, half_wall_ns) < 0)) {
-        tables.dropped++;
-    }
-}
-
-/* What each thread's CPU samples add up to, among which the wall time at whose end it ran is divided. */
-static void add_up_samples(uint32_t index, uint64_t spacing) {
-    for (; index != 0; index = atomic_load_explicit(&pool.samples[index - 1].next, memory_order_relaxed)) {
-        const Sample *sample = &pool.samples[index - 1];
-        Watched *row = sample->flags & FROM_WALL ? NULL : watched(sample->tid);
-        if (row != NULL) {
-            row->cpu_ns += cpu_of(sample, spacing);
-            row->share_ns += atomic_exchange_explicit(&row->ran_ns, 0, memory_order_relaxed);
-        }
-    }
-}
-
-/* What lies in the pool is taken even where that is nothing: from then on a sample that was begun before is not published (pool_publish_if). */
-static void drain_pool(void) {
-    uint32_t index = pool_take_ready(&pool);
-    uint64_t spacing = index != 0 ? mean_spacing() : 0;
-    if (session.clocks & WALL_CLOCK) {
-        add_up_samples(index, spacing);
-    }
-    while (index != 0) {
-        Sample *sample = &pool.samples[index - 1];
-        index = atomic_load_explicit(&sample->next, memory_order_relaxed);
-        if (sample->flags & FROM_WALL) {
-            file_standing(&tables, sample);
-        } else {
-            file_running(sample, spacing);
-        }
-        pool_give_back(&pool, sample);
-    }
-}
-
-/* The kernel's number of a thread. Its own state may still hold the one it had before a fork (3.11). */
-static int32_t tid_of(PyThreadState *thread) {
-    return thread == running_thread_state() ? (int32_t)syscall(SYS_gettid) : (int32_t)thread->native_thread_id;
-}
-
-/* A thread's stack from outside: with the GIL here, a thread without it stands still. */
-static uint32_t stack_from_outside(PyThreadState *thread) {
-    Sample *sample = pool_take(&pool);
-    if (sample == NULL) {
-        return NO_ROW;
-    }
-    sample->flags = 0;
-    uint32_t node = walk(thread, sample, session.max_depth) > 0 ? stack_of(&tables, sample) : NO_ROW;
-    pool_give_back(&pool, sample);
-    return node == NO_ROW ? NO_ROW : bounded(&tables, node);
-}
-
-/* List the interpreter's threads: new ones are watched from now on, those without a thread state are left alone. Ended ones, whose samples
-   have been drained by now, are forgotten. A new one was born at some moment since they were listed last, on average half-way. */
-static void list_threads(int32_t but) {
-    wall.pass++;
-    uint64_t now = read_clock(CLOCK_MONOTONIC), unseen_ns = wall.listed_ns ? (now - wall.listed_ns) / 2 : 0;
-    unseen_ns = unseen_ns > MAX_UNSEEN_NS ? MAX_UNSEEN_NS : unseen_ns;
-    wall.listed_ns = now;
-    for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL; thread = PyThreadState_Next(thread)) {
-        int32_t tid = tid_of(thread);
-        uint32_t known = map_get(&wall.by_tid, (uint64_t)tid);
-        if (known != NO_ROW) {
-            atomic_store_explicit(&wall.rows[known].known_as, thread->native_thread_id, memory_order_relaxed);
-            atomic_store_explicit(&wall.rows[known].state, thread, memory_order_relaxed);
-            wall.rows[known].pass = wall.pass;
-        } else if (tid != 0 && tid != but && (!session.main_only || tid == session.pid)) {
-            uint32_t node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
-            watch_thread(thread, tid, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node, unseen_ns);
-        }
-    }
-    for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {
-        if (wall.rows[i].pass != wall.pass) {
-            atomic_store_explicit(&wall.rows[i].state, NULL, memory_order_relaxed);
-        }
-    }
-}
-
-static void settle_wall(void) {
-    for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {
-        Watched *row = &wall.rows[i];
-        if (row->tid == 0) {
-            continue;
-        }
-        int gone = atomic_load_explicit(&row->gone, memory_order_acquire);
-        if (!pool_has_ready(&pool)) { /* else its newest sample, which this time follows, may not be filed yet */
-            settle_row(&tables, row);
-        }
-        if (gone || !wall.running) {
-            settle_last(&tables, row);
-        }
-        if (gone) {
-            map_remove(&wall.by_tid, (uint64_t)row->tid);
-            row->tid = 0;
-        }
-    }
-}
+/* -- code objects that die ------------------------------------------------------------------------------------------------ */
 
 static void code_dies(PyCodeObject *code) {
     if (tables_live) {
@@ -623,6 +455,7 @@ static PyObject *sampler_take(PyObject *module, PyObject *unused) {
         PyErr_SetString(PyExc_RuntimeError, "the native engine has not been started");
         return NULL;
     }
+    note_known();
     drain_pool();
     if (session.clocks & WALL_CLOCK) {
         settle_wall();
@@ -756,6 +589,9 @@ static PyMethodDef methods[] = {
     {"resume", sampler_resume, METH_O, resume_doc},
     {"is_ours", sampler_is_ours, METH_NOARGS, is_ours_doc},
     {"ignore_thread", sampler_ignore_thread, METH_NOARGS, ignore_thread_doc},
+    {"is_news", sampler_is_news, METH_NOARGS, is_news_doc},
+    {"rest", sampler_rest, METH_VARARGS, rest_doc},
+    {"rouse", sampler_rouse, METH_NOARGS, rouse_doc},
     {"take", sampler_take, METH_NOARGS, take_doc},
     {"close", sampler_close, METH_NOARGS, close_doc},
     {"counters", sampler_counters, METH_NOARGS, counters_doc},

@@ -60,7 +60,10 @@ static const void *bytes_at(View *view, uintptr_t address, size_t size) {
     return size <= sizeof copy->other && copy_memory(copy, copy->other, address, size) ? copy->other : NULL;
 }
 
-static int page_is_readable(View *view, uintptr_t page) {
+/* Whether the page can be read in which these eight bytes lie. They are what is asked about, not the page's first: with memory tagging
+   (AArch64: glibc.mem.tagging) an address has the tag of its own object, and reads no other. */
+static int page_is_readable(View *view, uintptr_t bytes) {
+    uintptr_t page = bytes & ~(uintptr_t)4095;
     if (page == 0) { /* never mapped, and what an unused entry holds */
         return 0;
     }
@@ -69,16 +72,17 @@ static int page_is_readable(View *view, uintptr_t page) {
             return 1;
         }
     }
-    if (syscall(SYS_rt_sigprocmask, ~0, (void *)page, NULL, (size_t)8) != -1 || errno == EFAULT) {
+    if (syscall(SYS_rt_sigprocmask, ~0, (void *)bytes, NULL, (size_t)8) != -1 || errno == EFAULT) {
         return 0;
     }
     view->page[view->pages++ % PAGES] = page;
     return 1;
 }
 
+/* Of memory aligned to eight bytes, and a multiple of eight in size. */
 static int is_readable(View *view, const void *start, size_t size) {
-    uintptr_t first = (uintptr_t)start & ~(uintptr_t)4095, last = ((uintptr_t)start + size - 1) & ~(uintptr_t)4095;
-    return page_is_readable(view, first) && (first == last || page_is_readable(view, last));
+    uintptr_t first = (uintptr_t)start, last = first + size - 8;
+    return page_is_readable(view, first) && ((first ^ last) < 4096 || page_is_readable(view, last));
 }
 
 static int is_aligned(const void *pointer) {

@@ -244,6 +244,7 @@ class Collector:
         if helper is None:
             return
         self._wake.release()
+        self._engine.rouse()
         if helper != ident():
             self._helper_done.acquire(True, JOIN_SECONDS)
             self._former_helpers_ns = self._helper_cost_ns
@@ -270,7 +271,7 @@ class Collector:
     def _sample_until(self, wake: threading.Lock, began: int) -> bool:
         """Whether the deadline has come, and not ``wake``."""
         wait = 0.0
-        while not wake.acquire(True, max(0.0, wait)):
+        while not self._engine.rest(wake, max(0.0, wait)):
             wait = self._engine.poll()
             now = time.monotonic()
             if self._deadline is not None and now >= self._deadline:

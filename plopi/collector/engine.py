@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,7 +59,7 @@ class Tally:
 
 
 class Engine(Protocol):
-    """Takes samples into a ``StackTable``. Every method but ``poll`` and ``check`` may be called from any thread."""
+    """Takes samples into a ``StackTable``. Every method but ``poll``, ``rest`` and ``check`` may be called from any thread."""
 
     name: str
     sample_types: tuple[SampleType, ...]
@@ -70,7 +71,13 @@ class Engine(Protocol):
         """Begin sampling; an engine that cannot have its timer says so in the tally and samples from ``poll``."""
 
     def poll(self) -> float:
-        """On the helper thread: take what samples are due there; seconds until the next call."""
+        """On the helper thread: take what samples are due there; seconds until the next call, at most."""
+
+    def rest(self, wake: threading.Lock, seconds: float) -> bool:
+        """On the helper thread: wait for so long, for something to poll for, or until ``wake`` can be had: whether it was."""
+
+    def rouse(self) -> None:
+        """After ``wake`` was released: end the helper's ``rest``."""
 
     def check(self) -> None:
         """On the helper thread, about once a second: are timer and handler still ours, is the cost within bounds?"""

@@ -28,9 +28,10 @@ PROVEN = frozenset({(3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
 FIRST_SOUND = (3, 11, 2)
 """CPython's own faults in how frames are read were mended there."""
-POLL_SECONDS = 0.25
-WALL_POLL_SECONDS = 0.1
-"""How soon a new thread is seen by the wall clock."""
+POLL_SECONDS = 1.0
+LOOK_SECONDS = 0.25
+WALL_LOOK_SECONDS = 0.1
+"""How soon a new thread is seen: by its first sample, or by the wall clock."""
 _NO_NODE = 0xFFFFFFFF
 _COLUMNS = (SAMPLES, CPU, WALL, NATIVE)
 
@@ -148,8 +149,17 @@ class NativeEngine:
 
     def poll(self) -> float:
         self._sampler.ignore_thread()
-        self.settle()
-        return WALL_POLL_SECONDS if self.plan.measures_wall else POLL_SECONDS
+        if self._sampler.is_news():
+            self.settle()
+        return POLL_SECONDS
+
+    def rest(self, wake: threading.Lock, seconds: float) -> bool:
+        look = WALL_LOOK_SECONDS if self.plan.measures_wall else LOOK_SECONDS
+        self._sampler.rest(round(seconds * 1e9), round(look * 1e9))
+        return wake.acquire(False)
+
+    def rouse(self) -> None:
+        self._sampler.rouse()
 
     def check(self) -> None:
         if (

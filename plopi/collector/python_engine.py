@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 from _thread import _count as thread_count
 from collections.abc import Callable
@@ -156,6 +157,12 @@ class PythonEngine:
                 self._next_wall = max(self._next_wall + self._interval_ns / 1e9, now)
             wait = min(wait, max(0.0, self._next_wall - time.monotonic()))
         return wait
+
+    def rest(self, wake: threading.Lock, seconds: float) -> bool:
+        return wake.acquire(True, seconds)
+
+    def rouse(self) -> None:
+        """A lock is all that it rests by."""
 
     def _stand_in(self, sampler: walk.Sampler) -> float:
         """Sample where CPU time has moved and the handler has not run; seconds until the next look.

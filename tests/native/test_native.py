@@ -848,6 +848,63 @@ def test_a_thread_that_ended_before_the_drain_keeps_its_name(native: Built) -> N
     assert set(found) >= {"brief-0", "brief-1", "brief-2"}
 
 
+def test_the_helper_takes_the_gil_for_its_drains_and_for_news_alone(native: Built) -> None:
+    """It rests while nothing is new; a new thread, many samples and the end of the profile end its rest."""
+    found = run(
+        native,
+        """
+        from plopi.collector import _sampler
+
+        LONG, MOMENT = 30_000_000_000, 1_000_000
+        collector = Collector(interval=0.001, mode="both", engine="native")
+        collector._start_helper = collector._stop_helper = lambda *_: None
+        collector.start(None)
+        _sampler.ignore_thread()
+
+        def rested():
+            "Whether a long rest was over before half of it was."
+            began = time.monotonic()
+            _sampler.rest(LONG, MOMENT)
+            return time.monotonic() - began < 15
+
+        def settled():
+            turns = 0
+            while _sampler.is_news() and turns < 1000:
+                turns += 1
+                collector._engine.settle()
+
+        def in_a_thread(work):
+            thread = threading.Thread(target=work)
+            thread.start()
+            return thread
+
+        found = {}
+        settled()
+        _sampler.rest(20 * MOMENT, MOMENT)
+        found["nothing new"] = not _sampler.is_news()
+        ended = threading.Event()
+        threads = [in_a_thread(ended.wait)]
+        found["a thread"] = rested() and _sampler.is_news()
+        settled()
+        threads.append(in_a_thread(lambda: spin(0.5)))
+        settled()
+        found["samples"] = rested() and _sampler.is_news()
+        ended.set()
+        for thread in threads: thread.join()
+        settled()
+        threads = [in_a_thread(lambda: (time.sleep(0.05), _sampler.rouse()))]
+        settled()
+        found["roused"] = rested()
+        _sampler.rouse()
+        found["roused before"] = rested()
+        print(json.dumps(found))
+        threads[0].join()
+        collector.stop()
+        """,
+    )
+    assert found == dict.fromkeys(("nothing new", "a thread", "samples", "roused", "roused before"), True)
+
+
 def test_a_program_that_saves_and_restores_the_handler_lives(native: Built) -> None:
     """What it finds and puts back must not be the default action, which ends the process at the next tick."""
     found = run(

@@ -92,6 +92,12 @@ def sanitized(_seed: int, _folder: Path, _left: float) -> Outcome:
     return sanitized.run(10, 9)
 
 
+def storms(_seed: int, _folder: Path, _left: float) -> Outcome:
+    from tests.proof import storms
+
+    return storms.run(10, 100_000)
+
+
 def siege(_seed: int, folder: Path, _left: float) -> Outcome:
     from tests.proof import siege
 
@@ -128,6 +134,7 @@ AREAS: dict[str, Round] = {
     "signals": signals,
     "foreign": foreign,
     "sanitized": sanitized,
+    "storms": storms,
     "siege": siege,
     "chaos": chaos,
     "load": load,
