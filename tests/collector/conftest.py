@@ -134,7 +134,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Ran]:
     def run_script(body: str, *, timeout: float = 240, prelude: bool = True, **environment: str) -> Ran:
         script = tmp_path / "program.py"
         script.write_text((PRELUDE if prelude else "") + textwrap.dedent(body))
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         done = subprocess.run(
             [python, str(script)],
             cwd=tmp_path,

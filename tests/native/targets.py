@@ -42,7 +42,7 @@ class Built:
         return "/" + path.relative_to(self.target.root).as_posix()
 
     def run(self, *arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
-        full = {"PATH": os.environ["PATH"], "HOME": "/tmp", "PYTHONPATH": self.seen(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        full = {"PATH": os.environ["PATH"], "HOME": "/tmp", "PYTHONPATH": self.seen(self.folder)}
         return subprocess.run(
             [*self.target.command, "-X", "faulthandler", *arguments],
             env=full | environment,

@@ -6,7 +6,7 @@ import contextlib
 import os
 import random
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -82,8 +82,12 @@ def _drawn(seed: int, drawn: Iterable[Case], size: int) -> list[Case]:
 
 
 def _all_judged(wanted: Iterable[Case]) -> Outcome:
+    """Without plopi a program runs once for all clocks and engines that it is compared with."""
+    alike = defaultdict[tuple[Subject, str], list[Case]](list)
+    for case in wanted:
+        alike[case.subject, case.ending].append(case)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return together(pool.map(judged, wanted))
+        return together(pool.map(judged, alike.values()))
 
 
 def cases(found: Iterable[Subject], endings: Iterable[str]) -> Iterator[Case]:
@@ -114,26 +118,35 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def judged(case: Case) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="plopi-ending-", dir=case.subject.target.root / "tmp") as folder:
+def judged(alike: list[Case]) -> Outcome:
+    """Cases of one Python and one ending."""
+    subject, ending = alike[0].subject, alike[0].ending
+    counts = Counter({f"{case.engine}: {case.mode}, {_minor(subject.target.version)}": 1 for case in alike})
+    findings: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="plopi-ending-", dir=subject.target.root / "tmp") as folder:
+        plain_folder = Path(folder) / "plain" / "program"
+        what: object = f"{ending}, {subject.target.version}, without plopi"
         try:
-            faults = list(differences(case, Path(folder)))
+            plain = subject.run(written(ending, plain_folder), plain_folder)
+            for what in alike:
+                again = Path(folder) / f"{what.mode}-{what.engine}" / "program"
+                findings += [f"{what}: {fault}" for fault in differences(what, again, plain, plain_folder)]
         except TimeoutExpired as error:
-            faults = [f"did not end within {error.timeout} s"]
-    counts = Counter({f"{case.engine}: {case.mode}, {_minor(case.subject.target.version)}": 1})
-    return Outcome(counts, tuple(f"{case}: {fault}" for fault in faults))
+            findings.append(f"{what}: did not end within {error.timeout} s")
+    return Outcome(counts, tuple(findings))
 
 
-def differences(case: Case, folder: Path) -> Iterator[str]:
-    plain_folder, folder = folder / "program", folder / "again" / "program"
-    for each in (plain_folder, folder):
-        each.mkdir(parents=True)
-        encoding = "latin-1" if "latin" in SOURCES[case.ending] else "utf-8"
-        (each / "program.py").write_text(SOURCES[case.ending], encoding=encoding)
-    words = ["program.py", "-q", "argument"]
-    plain = case.subject.run(words, plain_folder)
+def written(ending: str, folder: Path) -> list[str]:
+    """The program in a folder, and the words that run it."""
+    folder.mkdir(parents=True)
+    encoding = "latin-1" if "latin" in SOURCES[ending] else "utf-8"
+    (folder / "program.py").write_text(SOURCES[ending], encoding=encoding)
+    return ["program.py", "-q", "argument"]
+
+
+def differences(case: Case, folder: Path, plain: Ended, plain_folder: Path) -> Iterator[str]:
     options = ["--mode", case.mode, "--engine", case.engine, "--interval", "4ms"]
-    ours = case.subject.run(["-m", "plopi.collector", *options, *words], folder)
+    ours = case.subject.run(["-m", "plopi.collector", *options, *written(case.ending, folder)], folder)
     if ours.code != plain.code:
         yield f"status {plain.code} without, {ours.code} with plopi"
     for what, without, text in (("stdout", plain.out, ours.out), ("stderr", plain.err, without_plopis_traces(ours.err))):
