@@ -58,7 +58,10 @@ class Load:
 class Seen:
     """What the clients saw: latencies in seconds, statuses, and rows that told something which was never in a file."""
 
+    began: float = field(default_factory=time.monotonic)
     latency: list[float] = field(default_factory=list)
+    slowest: list[tuple[float, float]] = field(default_factory=list)
+    """Five answers that took longest: latency, and how many seconds after the beginning they came."""
     status: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     news: int = 0
@@ -68,6 +71,10 @@ class Seen:
     cpu: float = 0.0
     own_cpu: float = 0.0
     """Seconds of CPU: the server's (without its readers) and the clients' together."""
+
+    def note(self, seconds: float) -> None:
+        self.latency.append(seconds)
+        self.slowest = sorted([*self.slowest, (seconds, time.monotonic() - self.began)])[-5:]
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.latency)
@@ -183,7 +190,7 @@ async def _client(port: int, end: float, seen: Seen, number: int) -> None:
                 streams[1].close()
             streams = None
             continue
-        seen.latency.append(time.monotonic() - began)
+        seen.note(time.monotonic() - began)
         seen.status[status] += 1
         if status == 200 and "rewritten" in query:
             seen.wrong += [row for row in map(_wrong, json.loads(body)["profiles"]) if row]
@@ -251,8 +258,10 @@ def report(load: Load, seen: Seen, floor: Seen | None = None) -> str:
 
 def _figures(seen: Seen) -> str:
     milliseconds = ", ".join(f"p{share * 100:g} {seen.percentile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
+    slowest = ", ".join(f"{at:.0f}" for _, at in seen.slowest)
     return (
-        f"{len(seen.latency)} lists, {milliseconds}; statuses {dict(seen.status)}; {seen.news} news; {seen.dropped} dropped; "
+        f"{len(seen.latency)} lists, {milliseconds} (the slowest after {slowest} s); statuses {dict(seen.status)}; "
+        f"{seen.news} news; {seen.dropped} dropped; "
         f"{seen.rss / 2**20:.0f} MiB; {seen.cpu:.1f} s of CPU, the clients' {seen.own_cpu:.1f} s"
     )
 
