@@ -12,7 +12,7 @@ from plopi.collector import alone, hooks, python_engine
 from plopi.collector.about import about_this_process
 from plopi.collector.choice import make_engine
 from plopi.collector.engine import MODE_ALIASES, MODES, Engine, Plan
-from plopi.collector.native_threads import ident, original
+from plopi.collector.native_threads import ident, leave_signals_to_the_program, original
 from plopi.collector.sink import Sink
 from plopi.collector.stacks import StackTable
 from plopi.collector.windows import Windows
@@ -251,6 +251,7 @@ class Collector:
 
     def _help(self, wake: threading.Lock, done: threading.Lock, muted: Any) -> None:
         """Poll the engine, drain, check, and keep the deadline, until ``wake`` can be had."""
+        leave_signals_to_the_program()
         began = time.thread_time_ns() - self._former_helpers_ns
         self._helper_native_id = threading.get_native_id()
         try:

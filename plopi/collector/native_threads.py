@@ -7,6 +7,7 @@ CPython made: theirs would switch to other greenlets there, or set up an event l
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import threading
 from types import FrameType
@@ -20,6 +21,9 @@ lock they may want, or inside ``f_back`` of another thread's frame (3.11 makes t
 then, and what lies in its place is taken for a frame. So there is none while others' frames are asked for and walked."""
 
 
+_NOT_LEFT = ("SIGPROF", "SIGVTALRM", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS")
+
+
 def original(name: str, module: str = "_thread") -> Any:
     """``MODULE.NAME`` of a module that is loaded, as CPython made it."""
     gevent = sys.modules.get("gevent.monkey")
@@ -29,6 +33,16 @@ def original(name: str, module: str = "_thread") -> Any:
     if eventlet is not None:
         return getattr(eventlet.original(module), name)
     return getattr(sys.modules[module], name)
+
+
+def leave_signals_to_the_program() -> None:
+    """In a thread of plopi's own: what is sent to the process is for the program's threads. They may have blocked it to ask for it
+    (``sigwait``, ``signalfd``), when it would kill the process if a thread of ours took it, or wait in a call that it must interrupt.
+
+    Not so the timers' signals, which would then interrupt somebody who waits, and those of faults.
+    """
+    kept = {getattr(signal, name) for name in _NOT_LEFT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - kept)
 
 
 def ident() -> int:

@@ -71,6 +71,15 @@ _SOURCES = {
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(9)
         """,
+    "a signal that it waits for": """
+        import os, signal, time
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        print(signal.sigpending())
+        print(signal.sigwait({signal.SIGUSR1}), signal.sigwait({signal.SIGTERM}))
+        """,
     "SIGINT": "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
     "SIGINT that is caught": """
         import os, signal, time

@@ -28,7 +28,7 @@ LEAVES_NO_DIRECTORY = "removes its directory"
 COMMON = (
     "returns", "raises", "exits 3", "exits with a text", "exits with nothing", "os._exit", "SIGTERM", "SIGINT", "SIGKILL",
     "exec", "exec by name", "exec that fails", "fork", *(f"multiprocessing by {how}" for how in ("fork", "spawn", "forkserver")),
-    "a subinterpreter", "millions of objects at the end",
+    "a subinterpreter", "a signal that it waits for", "millions of objects at the end",
 )  # fmt: skip
 """How most programs end, and what is hardest on an engine."""
 

@@ -8,6 +8,7 @@ import threading
 
 from plopi.collector.control.access import Request
 from plopi.collector.control.http import Control, Response
+from plopi.collector.native_threads import leave_signals_to_the_program
 
 
 def respond_in_thread(control: Control, request: Request, gone: threading.Event) -> asyncio.Future[Response]:
@@ -24,6 +25,7 @@ def respond_in_thread(control: Control, request: Request, gone: threading.Event)
             future.set_exception(error or RuntimeError("no response"))
 
     def work() -> None:
+        leave_signals_to_the_program()
         response, failure = None, None
         try:
             response = control.respond(request, gone)
