@@ -38,9 +38,9 @@ def original(name: str, module: str = "_thread") -> Any:
 def leave_signals_to_the_program() -> None:
     """In a thread of plopi's own: what is sent to the process is for the program's threads.
 
-    They may have blocked it to ask for it (``sigwait``, ``signalfd``): it would kill the process if a thread of ours took it. Or they
-    wait in a call that it must interrupt. Not so the timers' signals, which would then interrupt somebody who waits, and those of
-    faults.
+    They may have blocked it to ask for it (``sigwait``, ``signalfd``): it would kill the process if a thread of ours took it. Or
+    they wait in a call that it must interrupt. Not so the timers' signals, which would then interrupt somebody who waits, and
+    those of faults.
     """
     kept = {getattr(signal, name) for name in _NOT_LEFT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - kept)
