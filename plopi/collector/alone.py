@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from plopi.collector.native_threads import original
+from plopi.collector.native_threads import clock_of_thread, original
 
 _TASKS = Path("/proc/self/task")
 _GONE_SECONDS = 0.05
@@ -20,11 +21,12 @@ WARNS_LATE = sys.version_info >= (3, 13)
 
 
 def wait_until_gone(native_id: int) -> None:
-    """A thread that has run its last line is still there for the kernel for a moment."""
-    task = _TASKS / str(native_id)
+    """A thread that has run its last line is still there for the kernel for a moment, and as long it has a clock."""
     deadline = time.monotonic() + _GONE_SECONDS
-    while WARNS and task.exists() and time.monotonic() < deadline:
-        original("sleep", "time")(0.00005)
+    with contextlib.suppress(OSError):
+        while WARNS and time.monotonic() < deadline:
+            time.clock_gettime(clock_of_thread(native_id))
+            original("sleep", "time")(0.00005)
 
 
 def mute() -> Any:

@@ -1,8 +1,8 @@
-"""What the process does that a running collector must know of: fork, exec, exit.
+"""What the process does that a running collector must know of: fork, exec, exit, and what the kernel allows to one thread alone.
 
 ``os.register_at_fork`` and ``atexit`` know no way back, so both are told once per process, when the first collector starts, and
-ask then whether one is running. ``os.execv`` and ``os.execve`` (which every other ``os.exec*`` calls) are wrapped only while
-one is.
+ask then whether one is running. ``os.execv`` and ``os.execve`` (which every other ``os.exec*`` calls), ``os.unshare`` and
+``os.setns`` are wrapped only while one is.
 """
 
 from __future__ import annotations
@@ -26,31 +26,33 @@ class Running(Protocol):
 
 _running: Running | None = None
 _registered = False
-_originals: tuple[Any, Any] | None = None
+_originals: dict[str, Any] = {}
+"""Functions of ``os``, while others stand in their place."""
 
 
 def watch(running: Running) -> None:
     """Tell ``running`` what the process does, until ``unwatch``."""
-    global _running, _registered, _originals
+    global _running, _registered
     _running = running
     if not _registered:
         _registered = True
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
         atexit.register(_at_exit)
-    if _originals is None:
-        _originals = (os.execv, os.execve)
-        os.execv, os.execve = execv, execve
+    if not _originals:
+        for wrapper in (execv, execve, unshare, setns):
+            name = wrapper.__name__
+            if hasattr(os, name):
+                _originals[name] = getattr(os, name)
+                setattr(os, name, wrapper)
 
 
 def unwatch() -> None:
-    global _running, _originals
+    global _running
     _running = None
-    if _originals is not None:
-        if os.execv is execv:
-            os.execv = _originals[0]
-        if os.execve is execve:
-            os.execve = _originals[1]
-        _originals = None
+    for name, original in _originals.items():
+        if getattr(os, name) is globals()[name]:
+            setattr(os, name, original)
+    _originals.clear()
 
 
 def _before_fork() -> None:
@@ -77,14 +79,12 @@ def _at_exit() -> None:
 
 def execv(path: Any, argv: Sequence[Any], /) -> NoReturn:
     """``os.execv`` while a collector runs: a timer that outlives the program kills the next one."""
-    original = _originals[0] if _originals is not None else os.execv
-    _exec(original, path, argv)
+    _exec(_originals.get("execv", os.execv), path, argv)
 
 
 def execve(path: Any, argv: Sequence[Any], env: Mapping[Any, Any]) -> NoReturn:
     """``os.execve`` while a collector runs."""
-    original = _originals[1] if _originals is not None else os.execve
-    _exec(original, path, argv, env)
+    _exec(_originals.get("execve", os.execve), path, argv, env)
 
 
 def _exec(original: Any, *arguments: Any) -> NoReturn:
@@ -97,3 +97,22 @@ def _exec(original: Any, *arguments: Any) -> NoReturn:
         if running is not None:
             running.after_failed_exec()
     raise AssertionError("exec returned")  # pragma: no cover
+
+
+def unshare(flags: Any) -> Any:
+    """``os.unshare`` while a collector runs: new namespaces of users are for a process of one thread (unshare(2), EINVAL)."""
+    return _by_one_thread(_originals.get("unshare") or os.unshare, flags)  # type: ignore[attr-defined, unused-ignore]
+
+
+def setns(fd: Any, nstype: Any = 0) -> Any:
+    """``os.setns`` while a collector runs, for the same reason (setns(2))."""
+    return _by_one_thread(_originals.get("setns") or os.setns, fd, nstype)  # type: ignore[attr-defined, unused-ignore]
+
+
+def _by_one_thread(original: Any, *arguments: Any) -> Any:
+    """As around a fork: plopi's threads end before and begin anew after it."""
+    _before_fork()
+    try:
+        return original(*arguments)
+    finally:
+        _after_fork_in_parent()

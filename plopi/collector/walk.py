@@ -46,6 +46,7 @@ from plopi.collector.interpreter import MAKER, interpreter_lister, is_free_threa
 from plopi.collector.native_threads import (
     COLLECTS_ANYWHERE,
     MAIN_THREAD,
+    clock_of_thread,
     current_frames,
     hold_collections,
     main_ident,
@@ -82,8 +83,7 @@ ERRORS_IN_A_ROW = 3
 OWN_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, NameError, OSError, RuntimeError, TypeError, ValueError)
 
 _pthread_clock: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", None)
-_LINUX, _OF_THREAD = sys.platform == "linux", 6
-"""The kernel's clock id of a thread: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED, above them the inverted number of the thread."""
+_LINUX = sys.platform == "linux"
 
 
 def thread_clock(s: Sampler, ident: int) -> int:
@@ -95,7 +95,7 @@ def thread_clock(s: Sampler, ident: int) -> int:
     thread = s.thread_names.get(ident)
     tid: int | None = None if thread is None or not _LINUX or ident == s.main else thread.native_id
     if tid:
-        return ~tid << 3 | _OF_THREAD
+        return clock_of_thread(tid)
     return time.CLOCK_PROCESS_CPUTIME_ID if _pthread_clock is None else _pthread_clock(ident)
 
 

@@ -71,6 +71,14 @@ _SOURCES = {
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(9)
         """,
+    "a namespace of users": """
+        import os, time
+        time.sleep(0.1)
+        try:
+            print(os.unshare(os.CLONE_NEWUSER))
+        except (AttributeError, OSError) as error: # before 3.12, or forbidden
+            print(error)
+        """,
     "a signal that it waits for": """
         import os, signal, time
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
