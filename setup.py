@@ -21,6 +21,7 @@ TEST = [
     "setuptools>=70.1",
     "pytest==9.2.0",
     "pytest-rerunfailures==16.7",
+    "pytest-xdist==3.8.0",
     "hypothesis==6.170.17",
     "playwright==1.65.2",
     "ruff==0.17.6",

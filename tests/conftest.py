@@ -6,8 +6,10 @@ import os
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import two_processes
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,6 +19,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 MUST_RUN_IN_CI = ("tests/browser",)
 """Folders whose tests may be skipped on a developer's machine (no browser), never in CI."""
+
+TURNS = two_processes.Turns(Path(__file__))
 
 
 def pytest_configure() -> None:
@@ -38,5 +42,45 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright's event loop runs in the main thread from its first test to the end of the session."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    items.sort(key=two_processes.place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return two_processes.scheduler(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    with TURNS.turn(item, nextitem):
+        return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = {kind: terminalreporter.getreports(kind) for kind in ("passed", "rerun", "failed", "error")}
+    tell_unsteady(terminalreporter, reports)
+    tell_pythons(terminalreporter, reports)
+
+
+def tell_unsteady(terminal: pytest.TerminalReporter, reports: dict[str, list[Any]]) -> None:
+    """Nothing is hidden: what passed only at the second try is named, with what went wrong at the first."""
+    lost = {report.nodeid for kind in ("failed", "error") for report in reports[kind]}
+    unsteady = [report for report in reports["rerun"] if report.nodeid not in lost]
+    for report in unsteady:
+        terminal.section(f"first try of {report.nodeid}")
+        terminal.write_line(report.longreprtext)
+    for report in unsteady:
+        terminal.write_line(f"unsteady: {report.nodeid} passed only at the second try", yellow=True)
+
+
+def tell_pythons(terminal: pytest.TerminalReporter, reports: dict[str, list[Any]]) -> None:
+    """On which Pythons the native engine was tested, and on which it was not."""
+    nodeids = [report.nodeid for each in reports.values() for report in each if report.nodeid.startswith("tests/native/")]
+    here = {two_processes.python_of(nodeid) for nodeid in nodeids} - {None}
+    left_out = [f"3.{minor}" for minor in range(11, 16) if not any(each.startswith(f"3.{minor}.") for each in here)]
+    if nodeids:
+        terminal.write_line(f"native engine: tested on {', '.join(sorted(here)) or 'no Python'}")
+        if left_out:
+            terminal.write_line(
+                f"native engine: not tested on {', '.join(left_out)}: not chosen, or not here with headers (tests/native/pythons)"
+            )

@@ -45,18 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nothing is hidden: what passed only at the second try is named, with what went wrong at the first."""
-    reports = {kind: terminalreporter.getreports(kind) for kind in ("rerun", "failed", "error")}
-    lost = {report.nodeid for kind in ("failed", "error") for report in reports[kind]}
-    unsteady = [report for report in reports["rerun"] if report.nodeid not in lost]
-    for report in unsteady:
-        terminalreporter.section(f"first try of {report.nodeid}")
-        terminalreporter.write_line(report.longreprtext)
-    for report in unsteady:
-        terminalreporter.write_line(f"unsteady: {report.nodeid} passed only at the second try", yellow=True)
-
-
 @dataclass
 class Viewer:
     """A running ``python -m plopi.viewer`` and its data directory."""

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from targets import FIRST, LAST, Built, Target, build, lacks, targets
+from targets import Built, Target, build, lacks, targets
 
 TARGETS = list(targets())
 
@@ -27,13 +27,3 @@ def native(request: pytest.FixtureRequest) -> Iterator[Built]:
     built = build(target)
     yield built
     shutil.rmtree(built.folder)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    here = {tuple(map(int, target.version.split(".")[:2])) for target in TARGETS}
-    left_out = [f"3.{minor}" for minor in range(FIRST[1], LAST[1] + 1) if (3, minor) not in here]
-    terminalreporter.write_line(f"native engine: tested on {', '.join(map(str, TARGETS)) or 'no Python'}")
-    if left_out:
-        terminalreporter.write_line(
-            f"native engine: not tested on {', '.join(left_out)}, with headers not here (tests/native/pythons)"
-        )
