@@ -39,18 +39,16 @@ def watch(running: Running) -> None:
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
         atexit.register(_at_exit)
     if not _originals:
-        for wrapper in (execv, execve, unshare, setns):
-            name = wrapper.__name__
-            if hasattr(os, name):
-                _originals[name] = getattr(os, name)
-                setattr(os, name, wrapper)
+        for name, wrapper in _WRAPPERS.items():
+            _originals[name] = getattr(os, name)
+            setattr(os, name, wrapper)
 
 
 def unwatch() -> None:
     global _running
     _running = None
     for name, original in _originals.items():
-        if getattr(os, name) is globals()[name]:
+        if getattr(os, name) is _WRAPPERS[name]:
             setattr(os, name, original)
     _originals.clear()
 
@@ -116,3 +114,7 @@ def _by_one_thread(original: Any, *arguments: Any) -> Any:
         return original(*arguments)
     finally:
         _after_fork_in_parent()
+
+
+_WRAPPERS = {each.__name__: each for each in (execv, execve, unshare, setns) if hasattr(os, each.__name__)}
+"""``unshare`` and ``setns`` are there from Python 3.12 on, on Linux."""
