@@ -99,12 +99,12 @@ def _exec(original: Any, *arguments: Any) -> NoReturn:
 
 def unshare(flags: Any) -> Any:
     """``os.unshare`` while a collector runs: new namespaces of users are for a process of one thread (unshare(2), EINVAL)."""
-    return _by_one_thread(_originals.get("unshare") or os.unshare, flags)  # type: ignore[attr-defined, unused-ignore]
+    return _by_one_thread(_originals.get("unshare", os.unshare), flags)  # type: ignore[attr-defined, unused-ignore]
 
 
 def setns(fd: Any, nstype: Any = 0) -> Any:
     """``os.setns`` while a collector runs, for the same reason (setns(2))."""
-    return _by_one_thread(_originals.get("setns") or os.setns, fd, nstype)  # type: ignore[attr-defined, unused-ignore]
+    return _by_one_thread(_originals.get("setns", os.setns), fd, nstype)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _by_one_thread(original: Any, *arguments: Any) -> Any:
@@ -117,4 +117,4 @@ def _by_one_thread(original: Any, *arguments: Any) -> Any:
 
 
 _WRAPPERS = {each.__name__: each for each in (execv, execve, unshare, setns) if hasattr(os, each.__name__)}
-"""``unshare`` and ``setns`` are there from Python 3.12 on, on Linux."""
+"""Those that this Python has: ``unshare`` and ``setns`` come with 3.12, on Linux."""
