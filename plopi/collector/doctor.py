@@ -24,7 +24,9 @@ def report() -> Iterator[str]:
     yield from _native()
     refusal = interpreter.refusal(measures_wall=False)
     yield f"python engine: {'ready (it needs nothing but Python)' if refusal is None else f'not to be had: {refusal}'}"
-    yield f"--engine auto takes {_taken_for('cpu')} engine here for CPU time and {_taken_for('wall')} engine for wall time"
+    by_cpu, by_wall = _taken_for("cpu"), _taken_for("wall")
+    otherwise = "" if by_cpu == by_wall else f" for CPU time, and the {by_wall} engine for wall time"
+    yield f"--engine auto takes the {by_cpu} engine here{otherwise}"
     yield from _timers()
     yield from _process()
 
@@ -45,7 +47,7 @@ def _native() -> Iterator[str]:
 
 
 def _taken_for(mode: str) -> str:
-    return "the native" if native.is_proven() and native.why_not(Plan(mode, 10_000_000)) is None else "the Python"
+    return "native" if native.is_proven() and native.why_not(Plan(mode, 10_000_000)) is None else "Python"
 
 
 def _timers() -> Iterator[str]:
@@ -73,8 +75,10 @@ def _process() -> Iterator[str]:
 
 
 def main() -> int:
-    for line in report():
-        print(line)
+    try:
+        print(*report(), sep="\n", flush=True)
+    except BrokenPipeError:  # else Python tries again at its exit: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -429,3 +429,27 @@ class TestArguments:
             cli.parse(["--help"], {})
         text = capsys.readouterr().out
         assert exit.value.code == 0 and all(option.names[-1] in text and option.variable in text for option in cli.OPTIONS)
+
+
+# -- what is here ----------------------------------------------------------------------------------------------------------------
+
+DOCTOR = ("plopi.collector.doctor",), ("plopi.collector", "--doctor")
+
+
+@pytest.mark.parametrize("words", DOCTOR, ids=" ".join)
+def test_the_doctor_names_the_engine_that_a_profile_is_made_with(words: tuple[str, ...], tmp_path: Path) -> None:
+    asked = run([sys.executable, "-m", *words], tmp_path)
+    taken = re.search(r"^--engine auto takes the (\w+) engine here$", asked.out, re.MULTILINE)
+    assert taken and (asked.code, asked.err, asked.said) == (0, "", ())
+    run([sys.executable, "-m", "plopi.collector", "--mode", "wall", "-c", "pass"], tmp_path)
+    (made,) = (tmp_path / "profiles").iterdir()
+    assert pprof.read(gzip.decompress(made.read_bytes()), Limits()).about.engine == taken[1].lower()
+
+
+@pytest.mark.parametrize("words", DOCTOR, ids=" ".join)
+def test_the_doctor_does_not_mind_that_nobody_listens(words: tuple[str, ...]) -> None:
+    ears, mouth = os.pipe()
+    os.close(ears)
+    done = subprocess.run([sys.executable, "-m", *words], env=ENVIRONMENT, stdout=mouth, stderr=subprocess.PIPE, timeout=240)
+    os.close(mouth)
+    assert (done.returncode, done.stderr) == (0, b"")

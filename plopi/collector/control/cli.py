@@ -219,9 +219,9 @@ class _Doctor(argparse.Action):
         super().__init__(nargs=0, **settings)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        from plopi.collector.doctor import report
+        from plopi.collector import doctor
 
-        parser.exit(0, "".join(f"{line}\n" for line in report()))
+        parser.exit(doctor.main())
 
 
 def _typed(read: Callable[[str], Any]) -> Callable[[str], Any]:
