@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gc
 import gzip
@@ -21,6 +22,7 @@ from typing import Any
 import pytest
 
 from plopi.collector.control.access import Access, Request, from_another_site
+from plopi.collector.control.background import respond_in_thread
 from plopi.collector.control.http import Control
 from plopi.collector.control.tornado import PlopiHandler
 from plopi.errors import UsageError
@@ -349,3 +351,16 @@ class TestAccess:
         assert not from_another_site(self.REQUEST)
         assert from_another_site(self.with_(origin="http://localhost"))
         assert not from_another_site(self.with_(origin="http://LOCALHOST:8000"))
+
+
+def test_a_thread_that_answers_beside_the_loop_leaves_signals_to_the_program() -> None:
+    class Told:
+        def respond(self, request: Request, gone: threading.Event) -> Any:
+            return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    async def asked() -> Any:
+        return await respond_in_thread(Told(), Request("GET", "/", "", {}, ""), threading.Event())  # type: ignore[arg-type]
+
+    blocked = asyncio.run(asked())
+    assert {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM, signal.SIGUSR1} <= blocked
+    assert not {signal.SIGPROF, signal.SIGSEGV} & blocked
