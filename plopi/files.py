@@ -61,13 +61,15 @@ def write_whole(fd: int, data: bytes, at: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def open_same(path: Path, identity: tuple[int, int]) -> int:
-    """A descriptor to append to ``path``; FileNotFoundError where it is gone or another file (device, inode) stands there."""
+def open_same(path: Path, identity: tuple[int, int]) -> tuple[int, int]:
+    """A descriptor to append to ``path``, and its size; FileNotFoundError where it is gone or another file (device, inode) stands
+    there."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | _NO_FOLLOW)
-    if identity_of(os.fstat(fd)) != identity:
+    stat = os.fstat(fd)
+    if identity_of(stat) != identity:
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(path))
-    return fd
+    return fd, stat.st_size
 
 
 def identity_of(stat: os.stat_result) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 NONE = -1
@@ -366,7 +366,7 @@ class ProfileBuilder:
 
     def describe(self, **changes: object) -> None:
         """Replace fields of ``about``."""
-        self.about = replace(self.about, **changes)  # type: ignore[arg-type]
+        self.about = About(**{**vars(self.about), **changes})
 
 
 def calls_profile(

@@ -11,8 +11,9 @@ import signal
 import sys
 import threading
 from array import array
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache
+from struct import Struct
 from types import ModuleType
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from plopi.collector.engine import Plan, Tally
 from plopi.collector.native_threads import MAIN_THREAD
 from plopi.collector.stacks import COLLECTOR_DIRECTORY, MAX_THREADS, OTHER_THREADS, PASSES_ON, StackTable
 from plopi.errors import UsageError
-from plopi.model import CPU, NATIVE, NONE, SAMPLES, WALL, ProfileBuilder
+from plopi.model import CPU, NATIVE, NONE, SAMPLES, WALL, ProfileBuilder, SampleType
 
 PROVEN = frozenset({(3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
 """Versions on which ``auto`` takes this engine; on others it must be asked for."""
@@ -32,6 +33,8 @@ POLL_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 WALL_LOOK_SECONDS = 0.1
 """How soon a new thread is seen: by its first sample, or by the wall clock."""
+_NODES, _SUMS, _THREADS = Struct("=II"), Struct("=IIQQQQ"), Struct("=QQq")
+"""Rows that ``_sampler.take`` hands over as bytes."""
 _NO_NODE = 0xFFFFFFFF
 _COLUMNS = (SAMPLES, CPU, WALL, NATIVE)
 
@@ -115,7 +118,7 @@ class NativeEngine:
             raise UsageError(f"the native engine cannot be used: {reason}; use engine='python' or 'auto'")
         self.plan, self.tally = plan, Tally()
         self.sample_types = (*plan.sample_types, NATIVE) if plan.measures_cpu else plan.sample_types
-        self.table: StackTable = NativeTable(max_stacks, plan.max_depth)
+        self.table: StackTable = NativeTable(max_stacks, plan.max_depth, self.sample_types)
         self._sampler: Any = _sampler()
         self._timer = Timer("cpu", walk.on_tick)
         self._running = self._paused = self._without_ticker = False
@@ -228,6 +231,10 @@ class NativeTable(StackTable):
 
     dirty: list[Any]
 
+    def __init__(self, max_stacks: int, max_depth: int, sample_types: Sequence[SampleType]) -> None:
+        self._order = [_COLUMNS.index(sample_type) for sample_type in sample_types]
+        super().__init__(max_stacks, max_depth)
+
     def clear(self) -> None:
         super().clear()
         self._next = 0
@@ -241,7 +248,7 @@ class NativeTable(StackTable):
     def learn_names(self, batch: Batch) -> None:
         """As soon as a thread is seen: by the next drain it may have ended. One that has ended by now is known by the kernel's
         number, as long as the program keeps its ``Thread``."""
-        for number, ident, tid in zip(*_columns("Q", batch[5], 3)):
+        for number, ident, tid in _THREADS.iter_unpack(batch[5]):
             if (number, ident) not in self._rows_of_threads and not self._names.get(number):
                 self._names[number] = _name_of_thread(ident, tid)
 
@@ -265,11 +272,15 @@ class NativeTable(StackTable):
         _, functions, locations, nodes, sums, threads = batch
         self._functions += functions
         self._places.frombytes(locations)
-        for parent, location in zip(*_columns("I", nodes, 2)):
+        for parent, location in _NODES.iter_unpack(nodes):
             above = NONE if parent == _NO_NODE else self._stack_rows[parent]
             self._stack_rows.append(rows.stack_id(above, self._location_row(rows, location)))
-        thread_rows = [self._thread_row(rows, number, ident) for number, ident, _ in zip(*_columns("Q", threads, 3))]
-        return self._file_sums(rows, window, sums, thread_rows)
+        thread_rows = [self._thread_row(rows, number, ident) for number, ident, _ in _THREADS.iter_unpack(threads)]
+        moved = 0
+        for node, thread, *weights in _SUMS.iter_unpack(sums):
+            rows.add_sample(self._stack_rows[node], [weights[i] for i in self._order], thread_rows[thread], window)
+            moved += weights[0]
+        return moved
 
     def _location_row(self, rows: ProfileBuilder, location: int) -> int:
         """Made when a stack first needs it: functions of plopi's own are in no stack."""
@@ -278,16 +289,6 @@ class NativeTable(StackTable):
             function, line = self._places[2 * location : 2 * location + 2]
             row = self._location_rows[location] = rows.location_id(rows.function_id(*self._functions[function]), line)
         return row
-
-    def _file_sums(self, rows: ProfileBuilder, window: int, sums: bytes, thread_rows: list[int]) -> int:
-        words = array("Q", sums)  # node and thread share the first, then the columns
-        order = [_COLUMNS.index(sample_type) + 1 for sample_type in rows.sample_types]
-        moved = 0
-        for at in range(0, len(words), len(_COLUMNS) + 1):
-            node, thread = _halves(words[at])
-            rows.add_sample(self._stack_rows[node], [words[at + i] for i in order], thread_rows[thread], window)
-            moved += words[at + 1]
-        return moved
 
     def _thread_row(self, rows: ProfileBuilder, number: int, ident: int) -> int:
         row = self._rows_of_threads.get((number, ident))
@@ -307,15 +308,3 @@ def _name_of_thread(ident: int, tid: int) -> str:
         return MAIN_THREAD
     ended = (thread.name for thread in list(threading._dangling) if thread.native_id == tid)  # type: ignore[attr-defined]
     return next(ended, "")
-
-
-_halves: Callable[[int], tuple[int, int]] = (
-    (lambda word: (word & 0xFFFFFFFF, word >> 32))
-    if sys.byteorder == "little"
-    else (lambda word: (word >> 32, word & 0xFFFFFFFF))
-)
-
-
-def _columns(typecode: str, packed: bytes, width: int) -> list[array[int]]:
-    values = array(typecode, packed)
-    return [values[i::width] for i in range(width)]

@@ -149,14 +149,14 @@ class Recording(FileSink):
         return str(self.part)
 
     def _flush(self, rows: ProfileBuilder) -> None:
-        if self._written is None or self._identity is None:
+        if self._written is None or self._identity is None or self.path is None:
             if self._keep_empty or len(rows.sample_stack):
                 self._begin(rows)
         elif self._written.cursor.epoch != rows.epoch:
             self._rewrite(rows, overwrite=True)
         else:
             try:
-                self._append(rows, self._written, self._identity)
+                self._append(rows, self._written, self.path, self._identity)
             except FileNotFoundError:
                 self._rewrite(rows, overwrite=False)
 
@@ -180,15 +180,14 @@ class Recording(FileSink):
         self._size, self._written = len(header) + len(data), written
         self.path = self.part
 
-    def _append(self, rows: ProfileBuilder, since: Written, identity: tuple[int, int]) -> None:
+    def _append(self, rows: ProfileBuilder, since: Written, part: Path, identity: tuple[int, int]) -> None:
         if rows.cursor() == since.cursor:
             return
         data, written = encode_rows(rows, since)
-        fd = files.open_same(self.part, identity)
+        fd, size = files.open_same(part, identity)
         try:
-            size = os.fstat(fd).st_size
             if size < self._size:
-                raise FileNotFoundError(f"{self.part} was cut short")
+                raise FileNotFoundError(f"{part} was cut short")
             if size > self._size:  # the tail of a write that failed and could not be undone then
                 os.ftruncate(fd, self._size)
             files.write_whole(fd, data, self._size)

@@ -10,9 +10,8 @@ from plopi.formats.limits import INT64_MAX
 from plopi.model import About
 
 _TEXT = ("command", "host", "python", "engine", "mode", "process_start")
-_NUMBERS = ("pid", "own_cost_ns", "process_cpu_ns", "ticks", "ticks_lost")
-CHANGING = ("own_cost_ns", "process_cpu_ns", "ticks", "ticks_lost", "note")
-"""Keys whose values change while a recording runs. ``complete`` does not: no recording is before it is finished."""
+_CHANGING = ("own_cost_ns", "process_cpu_ns", "ticks", "ticks_lost")
+_NUMBERS = ("pid", *_CHANGING)
 
 _IN_FIELDS_OF_THEIR_OWN = {"started_ns", "duration_ns", "period_ns"}
 if {field.name for field in fields(About)} != {*_TEXT, *_NUMBERS, "complete", "notes", *_IN_FIELDS_OF_THEIR_OWN}:
@@ -22,11 +21,25 @@ if {field.name for field in fields(About)} != {*_TEXT, *_NUMBERS, "complete", "n
 def comments_of(about: About) -> Iterator[tuple[str, str]]:
     """(key, value) of all that is known; ``note`` may come any number of times."""
     yield "plopi", __version__
-    for key in (*_TEXT, *_NUMBERS):
+    yield from _known(about, (*_TEXT, *_NUMBERS))
+    yield "complete", "true" if about.complete else "false"
+    yield from _notes(about)
+
+
+def changing_comments_of(about: About) -> Iterator[tuple[str, str]]:
+    """Those that change while a recording runs. ``complete`` does not: no recording is before it is finished."""
+    yield from _known(about, _CHANGING)
+    yield from _notes(about)
+
+
+def _known(about: About, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for key in keys:
         value = getattr(about, key)
         if value not in (None, ""):
             yield key, str(value)
-    yield "complete", "true" if about.complete else "false"
+
+
+def _notes(about: About) -> Iterator[tuple[str, str]]:
     for note in about.notes:
         yield "note", note
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from plopi.errors import UsageError
-from plopi.formats.comments import CHANGING, comments_of
+from plopi.formats.comments import changing_comments_of, comments_of
 from plopi.formats.fragments import STATUS_FIELD, WINDOW_FIELD, framed
 from plopi.formats.protobuf import bytes_field, int_field, text, varint
 from plopi.model import NONE, STACKS, About, Column, Cursor, Profile, ProfileBuilder, SampleType
@@ -84,10 +84,9 @@ def encode_rows(builder: ProfileBuilder, since: Written) -> tuple[bytes, Written
     if builder.epoch != since.cursor.epoch:
         raise ValueError(f"rows of epoch {builder.epoch} cannot be appended to a recording of epoch {since.cursor.epoch}")
     until, about = builder.cursor(), builder.about
-    status = (f"{key}: {value}" for key, value in comments_of(about) if key in CHANGING)
     parts = [
         *([] if about.duration_ns is None else [int_field(10, about.duration_ns)]),
-        *(bytes_field(STATUS_FIELD, text(line)) for line in status),
+        *(bytes_field(STATUS_FIELD, text(f"{key}: {value}")) for key, value in changing_comments_of(about)),
         *_rows(_Tables.of_builder(builder), since.cursor, until, since.header_strings, since._paths),
     ]
     return framed(b"".join(parts), since.fragment), Written(until, since.header_strings, since.fragment + 1, since._paths)

@@ -5,6 +5,8 @@ Tags are written as byte literals by the callers; field numbers up to 15 take on
 
 from __future__ import annotations
 
+from functools import cache
+
 VARINT, LENGTH = 0, 2
 """Wire types."""
 
@@ -36,6 +38,7 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
+@cache
 def tag(field: int, wire_type: int) -> bytes:
     return varint(field << 3 | wire_type)
 
