@@ -51,7 +51,7 @@ def main() -> int:
     print(f"{'stack':>16} {'empty':>8} {'sampler':>8} {'ratio':>6} {'drain':>8} {'with drain':>10}")
     with tempfile.TemporaryDirectory() as directory:
         sampler = build(directory)
-        sampler.start(sampler.CPU_CLOCK, NEVER_NS, 256, 50_000, "/nowhere/", frozenset(), False, False)
+        sampler.start(sampler.CPU_CLOCK, NEVER_NS, 0, 256, 50_000, "/nowhere/", frozenset(), False, False)
         for name, place, depth in [
             ("10", at_depth, 10),
             ("50", at_depth, 50),

@@ -297,18 +297,19 @@ static PyObject *sampler_is_free(PyObject *module, PyObject *over_handler) {
     return over < 0 ? NULL : PyBool_FromLong(signal_is_free(over));
 }
 
-PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, max_depth, max_stacks, own_directory, pass_on, main_only, over_handler)\n--\n\n"
+PyDoc_STRVAR(start_doc, "start(clocks, interval_ns, longest_ns, max_depth, max_stacks, own_directory, pass_on, main_only, over_handler)\n--\n\n"
                         "Begin to sample. Raises RuntimeError where SIGPROF or its timer is somebody else's; over_handler: a handler that is\n"
                         "installed is plopi's own, and comes back at stop(). pass_on: files in own_directory that call the application.\n"
+                        "longest_ns: how far apart the wall clock's looks at a thread may come to be while it goes on as it did.\n"
                         "Returns 0, or the errno for which wall time has no ticker (resume() tries again).");
 
 static PyObject *sampler_start(PyObject *module, PyObject *args) {
     (void)module;
     int clocks, max_depth, main_only, over_handler;
-    unsigned long long interval_ns;
+    unsigned long long interval_ns, longest_ns;
     unsigned int max_stacks;
     PyObject *own_directory, *pass_on;
-    if (!PyArg_ParseTuple(args, "iKiIUO!pp", &clocks, &interval_ns, &max_depth, &max_stacks, &own_directory, &PyFrozenSet_Type, &pass_on,
+    if (!PyArg_ParseTuple(args, "iKKiIUO!pp", &clocks, &interval_ns, &longest_ns, &max_depth, &max_stacks, &own_directory, &PyFrozenSet_Type, &pass_on,
                           &main_only, &over_handler)) {
         return NULL;
     }
@@ -357,7 +358,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     int error = 0;
     if (clocks & WALL_CLOCK) {
         list_threads(0);
-        error = ticker_start(interval_ns, SIGNAL, &pool, session.interp, session.max_depth);
+        error = ticker_start(interval_ns, longest_ns, SIGNAL, &pool, session.interp, session.max_depth);
     }
     arm(interval_ns);
     return PyLong_FromLong(error);
@@ -522,7 +523,7 @@ static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     uint64_t timed = READ(timed);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "looks", atomic_load(&wall.looks), "seen", atomic_load(&wall.seen), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "looks", atomic_load(&wall.looks), "spared", atomic_load(&wall.spared), "seen", atomic_load(&wall.seen), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
                          "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
                          (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + atomic_load(&wall.cost_ns), "strange", tables.strange, "dropped", tables.dropped, "over",
                          tables.over);

@@ -14,6 +14,7 @@ POOL_SAMPLES: int
 def start(
     clocks: int,
     interval_ns: int,
+    longest_ns: int,
     max_depth: int,
     max_stacks: int,
     own_directory: str,

@@ -1,4 +1,5 @@
-/* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, and at the stacks of those that have moved.
+/* Wall time: a thread of ours looks at every Python thread's CPU clock once an interval, or more seldom while the thread goes on as it did
+   (_sampler_pace.h), and at the stacks of those that have moved.
 
    A thread whose CPU clock stands still is where it was: the time goes to the stack it was last seen in. One that has moved and does not
    run now is looked at from outside (_sampler_outside.h) and notices nothing. One that runs is let run: in which of its functions is told by its
@@ -11,6 +12,7 @@
 #define PLOPI_SAMPLER_WALL_H
 
 #include "_sampler_outside.h"
+#include "_sampler_pace.h"
 #include "_sampler_tables.h"
 
 #include <pthread.h>
@@ -18,6 +20,8 @@
 #include <time.h>
 
 #define MAX_WATCHED 8192
+
+static void rouse_for_news(void);
 
 /* Set in threads of plopi's own, which are not sampled. Initial-exec: read by an offset from the thread pointer; the general model may call
    malloc at a thread's first access. */
@@ -28,8 +32,10 @@ typedef struct {
     _Atomic int gone;
     _Atomic uint64_t still_ns, still; /* wall time in which it did not move, for its last stack; and how many looks that were */
     _Atomic uint64_t ran_ns;          /* wall time at whose end it ran, for its CPU samples */
-    uint64_t due_ns;                  /* wall time for its next sample, whichever that is; the ticker's alone, as is the next */
+    uint64_t due_ns;                  /* wall time for its next sample, whichever that is; the ticker's alone, as are the next three */
     uint64_t mark_ns;                 /* its CPU clock, while it stands where it was seen last; 0: it has moved */
+    uint64_t told_ns;                 /* until when its time is told: to the end of that look's stretch */
+    Pace pace;
     _Atomic(PyThreadState *) state;   /* NULL while it has none: there is nothing to see */
     uint32_t pass;                    /* of the drain through the list of threads, which met it last */
     _Atomic(unsigned long) known_as;  /* the kernel's number as the state has it: after a fork, in 3.11, the one from before */
@@ -54,8 +60,11 @@ static struct {
     PyInterpreterState *interp;
     Copy copy; /* the ticker's alone */
     uint64_t interval_ns;
-    _Atomic uint64_t looks, seen; /* rounds of looking at all threads, and samples that were taken so */
-    _Atomic uint64_t cost_ns; /* CPU time of the ticker and of those before it */
+    uint64_t began_ns;  /* what was before this ticker is nobody's */
+    unsigned max_level; /* of a thread's pace */
+    _Atomic uint64_t looks, seen; /* turns at which threads were looked at, and samples that were taken so */
+    _Atomic uint64_t spared;      /* turns at which none had to be: the looks before and after stand for them */
+    _Atomic uint64_t cost_ns;     /* CPU time of the ticker and of those before it */
     Map by_tid;       /* the drain's alone, as are the next two */
     uint32_t pass;
     uint64_t listed_ns; /* when threads were listed last */
@@ -93,28 +102,55 @@ static int sample_from_outside(Watched *row, uint32_t index, const Whom *whom, u
     return 0;
 }
 
-static void look_at(Watched *row, uint32_t index, uint64_t elapsed_ns) {
-    Whom whom = {NULL, wall.interp, 0, 0, atomic_load_explicit(&row->tid, memory_order_acquire)};
-    whom.state = atomic_load_explicit(&row->state, memory_order_relaxed);
-    if (whom.tid == 0 || whom.state == NULL || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
-        return;
-    }
-    whom.ident = row->ident;
+/* The wall time for which the look at this turn stands: what the last one left untold, and what is to come of its own stretch. */
+static uint64_t stretch_at(Watched *row, uint64_t turn, uint64_t now) {
+    pace_from(&row->pace, turn);
+    uint64_t from_ns = row->told_ns > wall.began_ns ? row->told_ns : wall.began_ns;
+    row->told_ns = now + (end_of_stretch(&row->pace) - 1 - turn) * wall.interval_ns;
+    return row->told_ns > from_ns ? row->told_ns - from_ns : 0;
+}
+
+static void look_at(Watched *row, uint32_t index, PyThreadState *state, uint64_t turn, uint64_t now) {
+    Whom whom = {state, wall.interp, row->ident, 0, atomic_load_explicit(&row->tid, memory_order_relaxed)};
     whom.known_as = atomic_load_explicit(&row->known_as, memory_order_relaxed);
+    uint64_t wall_ns = stretch_at(row, turn, now);
     clockid_t clock = clock_of_thread(whom.tid);
     uint64_t cpu_ns = read_clock(clock);
+    pace_on(&row->pace, cpu_ns, now, wall.max_level);
     if (cpu_ns == 0) {
         atomic_store_explicit(&row->gone, 1, memory_order_release);
     } else if (cpu_ns == row->mark_ns) {
-        atomic_fetch_add_explicit(&row->still_ns, elapsed_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->still_ns, wall_ns, memory_order_relaxed);
         atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
     } else if (read_clock(clock) != cpu_ns) { /* a clock that moves is that of a thread which runs */
-        atomic_fetch_add_explicit(&row->ran_ns, row->due_ns + elapsed_ns, memory_order_relaxed);
+        atomic_fetch_add_explicit(&row->ran_ns, row->due_ns + wall_ns, memory_order_relaxed);
         row->due_ns = row->mark_ns = 0;
     } else {
-        row->due_ns += elapsed_ns;
+        row->due_ns += wall_ns;
         row->mark_ns = sample_from_outside(row, index, &whom, cpu_ns) ? cpu_ns : 0;
     }
+}
+
+/* Look at those whose turn it is; returns the next turn at which it is anybody's. */
+static uint64_t look_round(uint64_t turn, uint64_t now) {
+    uint64_t next = turn + (UINT64_C(1) << wall.max_level);
+    uint32_t count = atomic_load(&wall.count);
+    for (uint32_t i = 0; i < count; i++) {
+        Watched *row = &wall.rows[i];
+        if (atomic_load_explicit(&row->tid, memory_order_acquire) == 0 || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
+            continue;
+        }
+        PyThreadState *state = atomic_load_explicit(&row->state, memory_order_relaxed);
+        if (state == NULL) { /* there is nothing to see: what passes meanwhile is nobody's */
+            row->told_ns = now;
+            continue;
+        }
+        if (row->pace.next <= turn) {
+            look_at(row, i, state, turn, now);
+        }
+        next = row->pace.next < next ? row->pace.next : next;
+    }
+    return next;
 }
 
 static struct timespec timespec_of(uint64_t ns) {
@@ -131,21 +167,21 @@ static void *tick(void *unused) {
     pthread_setname_np(pthread_self(), "plopi-ticker");
     atomic_store(&wall.ticker_tid, (int32_t)syscall(SYS_gettid));
     uint64_t former_cost_ns = atomic_load(&wall.cost_ns);
-    uint64_t last = read_clock(CLOCK_MONOTONIC), next = last;
     pthread_mutex_lock(&wall.lock);
+    wall.began_ns = read_clock(CLOCK_MONOTONIC);
+    uint64_t turn = wall.began_ns / wall.interval_ns, next = turn + 1; /* any number would do, but lots are drawn by it */
     while (!wall.stop) {
-        uint64_t now = read_clock(CLOCK_MONOTONIC);
-        next = next + wall.interval_ns > now ? next + wall.interval_ns : now + wall.interval_ns;
-        struct timespec until = timespec_of(next);
+        struct timespec until = timespec_of(read_clock(CLOCK_MONOTONIC) + (next - turn) * wall.interval_ns);
         while (!wall.stop && pthread_cond_timedwait(&wall.changed, &wall.lock, &until) == 0) {
         }
-        now = read_clock(CLOCK_MONOTONIC);
-        uint32_t count = wall.stop ? 0 : atomic_load(&wall.count);
-        for (uint32_t i = 0; i < count; i++) {
-            look_at(&wall.rows[i], i, now - last);
+        if (wall.stop) {
+            break;
         }
-        last = now;
-        atomic_fetch_add_explicit(&wall.looks, wall.stop ? 0 : 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&wall.spared, next - turn - 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&wall.looks, 1, memory_order_relaxed);
+        turn = next;
+        next = look_round(turn, read_clock(CLOCK_MONOTONIC));
+        rouse_for_news();
         atomic_store_explicit(&wall.cost_ns, former_cost_ns + read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
     }
     pthread_mutex_unlock(&wall.lock);
@@ -171,7 +207,7 @@ static int ticker_resume(void) {
     return error;
 }
 
-static int ticker_start(uint64_t interval_ns, int signal_number, Pool *pool, PyInterpreterState *interp, int max_depth) {
+static int ticker_start(uint64_t interval_ns, uint64_t longest_ns, int signal_number, Pool *pool, PyInterpreterState *interp, int max_depth) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -179,8 +215,10 @@ static int ticker_start(uint64_t interval_ns, int signal_number, Pool *pool, PyI
     pthread_cond_init(&wall.changed, &attributes);
     pthread_condattr_destroy(&attributes);
     wall.interval_ns = interval_ns;
+    for (wall.max_level = 0; interval_ns << (wall.max_level + 1) <= longest_ns; wall.max_level++) {
+    }
     wall.signal_number = signal_number;
-    wall.cost_ns = wall.looks = wall.seen = 0;
+    wall.cost_ns = wall.looks = wall.seen = wall.spared = 0;
     wall.pool = pool;
     wall.interp = interp;
     wall.max_depth = max_depth;
@@ -284,6 +322,8 @@ static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uin
     row->gone = 0;
     row->ran_ns = row->cpu_ns = row->share_ns = 0;
     row->run_node = NO_ROW;
+    row->told_ns = wall.listed_ns;
+    row->pace = (Pace){0};
     row->due_ns = node == NO_ROW ? unseen_ns : 0;
     row->still_ns = node == NO_ROW ? 0 : unseen_ns;
     row->still = unseen_ns && node != NO_ROW ? unseen_ns / wall.interval_ns : 0;

@@ -332,7 +332,7 @@ class Collector:
             own_cost_ns=tally.cost_ns - tally.helper_cost_ns + self._helper_cost_ns,
             process_cpu_ns=used,
             ticks=taken,
-            ticks_lost=max(0, clock // self._plan.interval_ns - taken),
+            ticks_lost=max(0, clock // self._plan.interval_ns - taken - tally.spared),
             complete=not self.running,
             notes=tuple(notes),
         )

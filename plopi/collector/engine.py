@@ -43,6 +43,8 @@ class Tally:
 
     ticks: int = 0
     """Ticks of the timer that were handled."""
+    spared: int = 0
+    """Ticks that were not needed: threads went on as they did, and the ticks before and after stand for them."""
     by_helper: int = 0
     """Samples taken from the helper thread because the timer's handler did not run, or because the clock is wall time."""
     cost_ns: int = 0

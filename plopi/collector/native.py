@@ -33,6 +33,8 @@ POLL_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 WALL_LOOK_SECONDS = 0.1
 """How soon a new thread is seen: by its first sample, or by the wall clock."""
+LONGEST_NS = 8_000_000
+"""So far apart the wall clock's looks at a thread may come to be while it goes on waiting or running."""
 _NODES, _SUMS, _THREADS = Struct("=II"), Struct("=IIQQQQ"), Struct("=QQq")
 """Rows that ``_sampler.take`` hands over as bytes."""
 _NO_NODE = 0xFFFFFFFF
@@ -135,6 +137,7 @@ class NativeEngine:
             without_ticker = sampler.start(
                 clocks,
                 self.plan.interval_ns,
+                LONGEST_NS,
                 self.plan.max_depth,
                 self.table.max_stacks,
                 COLLECTOR_DIRECTORY,
@@ -188,7 +191,10 @@ class NativeEngine:
 
     def _count(self) -> None:
         counters, tally = self._sampler.counters(), self.tally
-        tally.ticks = counters["ticks"] - counters["ignored"] if self.plan.measures_cpu else counters["looks"]
+        if self.plan.measures_cpu:
+            tally.ticks = counters["ticks"] - counters["ignored"]
+        else:
+            tally.ticks, tally.spared = counters["looks"], counters["spared"]
         tally.cost_ns = counters["cost_ns"]
         self.table.truncated = counters["over"]
 

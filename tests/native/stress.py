@@ -509,7 +509,8 @@ class Storm:
         self._nodes: list[tuple[int, int]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        _sampler.start(_sampler.CPU_CLOCK | _sampler.WALL_CLOCK, INTERVAL_NS, 256, 5000, "/nowhere/", frozenset(), False, False)
+        clocks = _sampler.CPU_CLOCK | _sampler.WALL_CLOCK
+        _sampler.start(clocks, INTERVAL_NS, 0, 256, 5000, "/nowhere/", frozenset(), False, False)
         self._drainer = threading.Thread(target=self._drain, name="drain")
         self._listed: dict[int, None] = {}
         self._list(thread.native_id for thread in threading.enumerate())

@@ -439,6 +439,31 @@ def test_ticks_are_of_the_clock_that_they_are_lost_by(native: Built, mode: str) 
     assert 0.6 * due < ticks <= ticks + lost < 1.2 * due + 2, (due, ticks, lost)  # the kernel counts CPU time by its own ticks
 
 
+def test_a_thread_that_goes_on_waiting_is_looked_at_more_seldom_and_no_tick_is_lost_by_that(native: Built) -> None:
+    found = run(
+        native,
+        """
+        from plopi.collector import _sampler
+        def waits(): time.sleep(1)
+        def hops():
+            for _ in range(700): time.sleep(0.001)
+        def looked_at(work):
+            counted = []
+            begin = time.monotonic()
+            collector = profiled(lambda: (work(), counted.append(_sampler.counters())), mode="wall", interval=0.001)
+            elapsed = time.monotonic() - begin
+            [counters] = counted
+            wall = shares(collector.snapshot(), "wall")[work.__name__]
+            return [counters["looks"], counters["spared"], collector.about.ticks_lost, wall, elapsed]
+        print(json.dumps([looked_at(waits), looked_at(hops)]))
+        """,
+    )
+    [looks, spared, lost, wall, elapsed], hopping = found
+    assert looks < 0.4 * (looks + spared) and hopping[0] > 2 * hopping[1], found
+    assert lost + spared < 1.2 * elapsed / 0.001, "what was not needed is not lost"
+    assert wall == pytest.approx(1, abs=0.1) and hopping[3] == pytest.approx(hopping[4], rel=0.1), found
+
+
 FORBIDDEN = """
 import ctypes, struct
 libc = ctypes.CDLL(None)
@@ -520,7 +545,7 @@ def test_signal_timer_threads_and_memory_are_as_before_after_many_starts(native:
         def memory(): return int(open("/proc/self/statm").read().split()[1]) if os.path.exists("/proc/self") else 0
         from plopi.collector import _sampler as s
         def cycle(clocks):
-            s.start(clocks, 5_000_000, 256, 1000, "/nowhere/", frozenset(), False, False)
+            s.start(clocks, 5_000_000, 0, 256, 1000, "/nowhere/", frozenset(), False, False)
             s.take(); s.stop(); s.take(); s.close()
         def turns(n):
             for i in range(n): cycle((s.CPU_CLOCK, s.WALL_CLOCK, s.CPU_CLOCK | s.WALL_CLOCK)[i % 3])
@@ -555,7 +580,7 @@ def test_a_tick_that_is_pending_at_stop_kills_nobody(native: Built) -> None:
             workers = [threading.Thread(target=burn) for _ in range(3)]
             for worker in workers: worker.start()
             for _ in range(1500):
-                s.start(s.CPU_CLOCK | s.WALL_CLOCK, 1_000_000, 256, 1000, "/nowhere/", frozenset(), False, False)
+                s.start(s.CPU_CLOCK | s.WALL_CLOCK, 1_000_000, 0, 256, 1000, "/nowhere/", frozenset(), False, False)
                 s.take(); s.stop(); s.close()
             stop.set()
             for worker in workers: worker.join()
@@ -852,15 +877,16 @@ def test_a_thread_that_ended_before_the_drain_keeps_its_name(native: Built) -> N
     assert set(found) >= {"brief-0", "brief-1", "brief-2"}
 
 
-def test_the_helper_takes_the_gil_for_its_drains_and_for_news_alone(native: Built) -> None:
+@pytest.mark.parametrize("mode", ["cpu", "wall", "both"])
+def test_the_helper_takes_the_gil_for_its_drains_and_for_news_alone(native: Built, mode: str) -> None:
     """It rests while nothing is new; a new thread, many samples and the end of the profile end its rest."""
     found = run(
         native,
-        """
+        f"""
         from plopi.collector import _sampler
 
         LONG, MOMENT = 30_000_000_000, 1_000_000
-        collector = Collector(interval=0.001, mode="both", engine="native")
+        collector = Collector(interval=0.001, mode="{mode}", engine="native")
         collector._start_helper = collector._stop_helper = lambda *_: None
         collector.start(None)
         _sampler.ignore_thread()
@@ -882,16 +908,19 @@ def test_the_helper_takes_the_gil_for_its_drains_and_for_news_alone(native: Buil
             thread.start()
             return thread
 
-        found = {}
+        found = {{}}
         settled()
         _sampler.rest(20 * MOMENT, MOMENT)
         found["nothing new"] = not _sampler.is_news()
-        ended = threading.Event()
-        threads = [in_a_thread(ended.wait)]
+        go_on, ended = threading.Event(), threading.Event()
+        def works():
+            spin(0.1)
+            go_on.wait()
+            while not ended.is_set(): spin(0.01)
+        threads = [in_a_thread(works)]
         found["a thread"] = rested() and _sampler.is_news()
         settled()
-        threads.append(in_a_thread(lambda: spin(0.5)))
-        settled()
+        go_on.set()
         found["samples"] = rested() and _sampler.is_news()
         ended.set()
         for thread in threads: thread.join()
