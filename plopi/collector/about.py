@@ -7,6 +7,7 @@ import platform
 import socket
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from plopi.model import About
@@ -24,12 +25,13 @@ def about_this_process(command: str | None, engine: str, mode: str, period_ns: i
         started_ns=time.time_ns(),
         period_ns=period_ns,
         complete=False,
-        process_start=_process_start(),
+        process_start=_process_start(os.getpid()),
     )
 
 
-def _process_start() -> str:
-    """Start time of this process in the kernel's words, "" where there is no procfs."""
+@lru_cache(maxsize=1)
+def _process_start(_this: int) -> str:
+    """Start time of this process in the kernel's words, "" where there is no procfs. Asked once in each process."""
     try:
         return Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):

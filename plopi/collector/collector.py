@@ -65,7 +65,6 @@ class Collector:
         self._on_fork_child = on_fork_child
         self._fresh_locks()
         self._table = StackTable(max_stacks, max_depth)
-        self._engine: Engine = make_engine(engine, self._plan, self._table)
         self.running = False
         """Whether samples are being taken."""
         self.reset()
@@ -89,7 +88,7 @@ class Collector:
                 self._engine.stop()
             with self._rows_lock:
                 self._table.clear()
-                self._engine = make_engine(self._engine_name, self._plan, self._table)
+                self._engine: Engine = make_engine(self._engine_name, self._plan, self._table)
                 self._table = self._engine.table
                 about = about_this_process(self._command, self._engine.name, self.mode, self._plan.interval_ns)
                 self._rows = ProfileBuilder(self._engine.sample_types, about)
