@@ -16,6 +16,8 @@ from plopi.collector.native_sources import fingerprint
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FIRST, LAST = (3, 11), (3, 15)
+KEPT = ROOT / ".cache/native"
+"""What was compiled, by its sources, Python and flags: several tests need the same."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,33 @@ print(sys.implementation.name, platform.python_version(), *sys.version_info[:2],
 
 
 def build(target: Target, *flags: str) -> Built:
-    """Copy plopi and these tests to where the target can see them, and compile the C part with the target's headers."""
+    """Copy plopi and these tests to where the target can see them, and the C part as the target's headers make it."""
     temporary = target.root / "tmp"
     built = Built(target, Path(tempfile.mkdtemp(prefix="plopi-native-", dir=temporary)))
     shutil.copytree(ROOT / "plopi", built.folder / "plopi", ignore=shutil.ignore_patterns("__pycache__", "*.so", "static"))
     shutil.copytree(HERE, built.folder / "tests/native", ignore=shutil.ignore_patterns("__pycache__"))
     suffix = built.run("-c", "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))").stdout.strip()
-    result = built.seen(built.folder / f"plopi/collector/_sampler{suffix}")
-    subprocess.run([*compiler(built), *flags, f"-DBUILT_FROM={fingerprint()}", "-fPIC", "-shared", "-o", result], check=True)
+    result = built.folder / f"plopi/collector/_sampler{suffix}"
+    sources = f"{fingerprint():08x}"
+    kept = KEPT / f"{sources}-{target.version}{''.join(flags)}{suffix}"
+    if kept.exists():
+        shutil.copy(kept, result)
+    else:
+        command = [*compiler(built), *flags, f"-DBUILT_FROM={fingerprint()}", "-fPIC", "-shared", "-o", built.seen(result)]
+        subprocess.run(command, check=True)
+        _keep(result, kept, sources)
     return built
+
+
+def _keep(result: Path, kept: Path, sources: str) -> None:
+    """For whoever builds of the same sources next; what was made of others goes away."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for old in KEPT.iterdir():
+        if not old.name.startswith(sources):
+            old.unlink(missing_ok=True)
+    partial = kept.with_name(f"{kept.name}-{os.getpid()}")
+    shutil.copy(result, partial)
+    partial.replace(kept)
 
 
 def compiler(built: Built) -> list[str]:
