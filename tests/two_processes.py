@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 ALONE = ("tests/proof/test_load.py", "tests/proof/test_follow.py")
-"""What needs the machine for itself: a viewer that must get so much done in some seconds beside those who ask it. Meanwhile the
-other process waits before its next test."""
+"""What needs the machine for itself: a viewer that must get so much done in some seconds beside those who ask it. They
+come first, when the other process has nothing to end before it waits."""
 
 LONGEST_FIRST = ("tests/proof/", "tests/native/", "tests/collector/", "tests/viewer/")
 """So that the two processes end at about the same time."""
@@ -42,7 +42,7 @@ def place(item: pytest.Item) -> tuple[bool, bool, int]:
     """Browser tests last: Playwright's event loop runs in the main thread from its first test to the end of the session."""
     file = file_of(item.nodeid)
     length = next((n for n, start in enumerate(LONGEST_FIRST) if file.startswith(start)), len(LONGEST_FIRST))
-    return file.startswith("tests/browser/"), file in ALONE, length
+    return file.startswith("tests/browser/"), file not in ALONE, length
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:

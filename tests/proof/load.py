@@ -14,6 +14,7 @@ import io
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -37,8 +38,10 @@ REWRITTEN = 20
 TRUTHS = (3, 500)
 """How many samples a rewritten file holds, before and after."""
 MOST_BYTES = 300 << 20
+FLOOR_SECONDS = 30.0
 ASK_SECONDS = 5.0
-"""A client reads a page of the list so often, on average."""
+MOST_ASK_SECONDS = 20.0
+"""A client reads a page of the list so often, on average and at least: who is silent for longer than 30 s is thrown out."""
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -66,7 +69,7 @@ class Seen:
     wrong: list[str] = field(default_factory=list)
     news: int = 0
     dropped: int = 0
-    """Connections of clients that the viewer closed: those idle for 30 s, as some are by chance."""
+    """Connections of clients that the viewer closed."""
     rss: int = 0
     cpu: float = 0.0
     own_cpu: float = 0.0
@@ -105,6 +108,7 @@ def fill(folder: Path, files: int) -> None:
 
 async def run(load: Load, floor: bool = False) -> tuple[Seen, Seen | None]:
     """What clients saw of the viewer and then, with ``floor``, of a server that has nothing to do."""
+    allow_descriptors()
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as beside:
         folder, page = Path(name), Path(beside) / "page"
         await asyncio.to_thread(fill, folder, load.files)
@@ -115,9 +119,15 @@ async def run(load: Load, floor: bool = False) -> tuple[Seen, Seen | None]:
             page.write_bytes((await _get(port, "/api/profiles?per=50"))[1])
         if not floor:
             return seen, None
-        short = replace(load, seconds=min(load.seconds, Load.seconds))
+        short = replace(load, seconds=min(load.seconds, FLOOR_SECONDS))
         async with _server("tests.proof.floor", str(page)) as (port, process):
             return seen, await _under(short, port, folder, process)
+
+
+def allow_descriptors() -> None:
+    """As many as this user may have: every connection is one, here and in the viewer."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextlib.asynccontextmanager
@@ -194,7 +204,8 @@ async def _client(port: int, end: float, seen: Seen, number: int) -> None:
         seen.status[status] += 1
         if status == 200 and "rewritten" in query:
             seen.wrong += [row for row in map(_wrong, json.loads(body)["profiles"]) if row]
-        await asyncio.sleep(chance.expovariate(1 / ASK_SECONDS))
+        pause = min(chance.expovariate(1 / ASK_SECONDS), MOST_ASK_SECONDS)
+        await asyncio.sleep(min(pause, max(0.0, end - time.monotonic())))
     if streams is not None:
         streams[1].close()
 

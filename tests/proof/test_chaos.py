@@ -9,7 +9,7 @@ from tests.proof.outcome import held
 
 
 def test_what_was_acknowledged_is_listed_once_with_its_sum(tmp_path: Path) -> None:
-    outcome = chaos.run(0, 12, 4, tmp_path)
+    outcome = chaos.run(0, 180, 8, tmp_path)
     held(outcome)
     for what in ("profiles acknowledged", "collectors killed", "collectors stopped", "viewers killed"):
         assert outcome.counts[what], outcome.counts

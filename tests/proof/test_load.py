@@ -8,12 +8,12 @@ from tests.proof.load import MOST_BYTES, Load, report, run
 
 
 def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written() -> None:
-    load = Load(seconds=8, clients=60, sockets=40, stalled=100, files=1500, rewrites=50)
+    load = Load()
     seen, floor = asyncio.run(run(load, floor=True))
     told = report(load, seen, floor)
     assert set(seen.status) == {200}, told
     assert (seen.wrong, seen.dropped) == ([], 0), told
     assert seen.news > load.sockets, told
     assert seen.rss < MOST_BYTES, told
-    assert len(seen.latency) > 20, told
+    assert len(seen.latency) > 2000, told
     assert floor and set(floor.status) == {200} and floor.news, told
