@@ -98,30 +98,34 @@ def cases(found: Iterable[Subject], endings: Iterable[str]) -> Iterator[Case]:
 
 
 @contextlib.contextmanager
-def subjects() -> Iterator[list[Subject]]:
-    """Every CPython there is: of this machine, and those that ``tests/native/pythons`` brings."""
+def subjects(versions: tuple[str, ...] = ()) -> Iterator[list[Subject]]:
+    """Every CPython there is, of this machine and those that ``tests/native/pythons`` brings; or only those of ``versions``."""
     found, ends = [], contextlib.ExitStack()
     with ends:
         for target in targets():
-            if not lacks(target):
+            if not lacks(target) and _is_of(target.version, versions):
                 built = build(target)
                 ends.callback(rmtree, built.folder, ignore_errors=True)
                 found.append(Subject(target, built.folder, ("python", "native")))
-        known = {_minor(each.target.version) for each in found}
+        known = {minor(each.target.version) for each in found}
         for version, python in interpreters().items():
-            if _minor(version) not in known:
+            if minor(version) not in known and _is_of(version, versions):
                 found.append(Subject(Target(version, (str(python),), HERE), ROOT, ("python",)))
         yield found
 
 
-def _minor(version: str) -> str:
+def _is_of(version: str, versions: tuple[str, ...]) -> bool:
+    return not versions or minor(version) in versions
+
+
+def minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
 def judged(alike: list[Case]) -> Outcome:
     """Cases of one Python and one ending."""
     subject, ending = alike[0].subject, alike[0].ending
-    counts = Counter({f"{case.engine}: {case.mode}, {_minor(subject.target.version)}": 1 for case in alike})
+    counts = Counter({f"{case.engine}: {case.mode}, {minor(subject.target.version)}": 1 for case in alike})
     findings: list[str] = []
     with tempfile.TemporaryDirectory(prefix="plopi-ending-", dir=subject.target.root / "tmp") as folder:
         plain_folder = Path(folder) / "plain" / "program"

@@ -10,36 +10,55 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.native.targets import Target
-from tests.proof import ROOT, here
+from tests.proof import ROOT, here, lifecycle
 from tests.proof.lifecycle import Subject
 from tests.proof.outcome import Outcome, together
 from tests.proof.signals import native_is_there
 
-CPYTHON = ("test_generators", "test_gc")
 TOUCHED = """
     generators gc signal threading subprocess asyncio socket sys multiprocessing_fork coroutines asyncgen contextlib frame
     sys_settrace sys_setprofile traceback faulthandler weakref thread fork1 queue select selectors monitoring concurrent_futures
 """
 MODULES = tuple(f"test_{name}" for name in TOUCHED.split())
 """What has to do with signals, threads, time, frames and memory."""
-TORNADO = ("tornado.test.gen_test", "tornado.test.locks_test")
+SHORT_ON = ("3.11", "3.13")
+LONG, BRIEF = ("asyncio", "subprocess", "signal", "threading"), ("gc", "generators")
+LONG_BY = {"3.11": ("python",), "3.13": ("native",)}
+"""In the short form: what takes minutes is run by one engine under each CPython, the others by both."""
+AT_A_TIME = 3
+"""Most of them wait most of the time."""
 
 
-def run(cpython: tuple[str, ...], packages: tuple[str, ...], engines: tuple[str, ...] = ("python", "native")) -> Outcome:
-    there = tuple(engine for engine in engines if engine != "native" or native_is_there())
-    suites = ((cpython, ()), (packages, ("--unittest",)))
-    return together(compared(there, names, *options) for names, options in suites if names)
+def short() -> Outcome:
+    """What is hardest on a profiler, under two CPythons, and Tornado's own suite; the longest begin first."""
+    with lifecycle.subjects(SHORT_ON) as found, ThreadPoolExecutor(AT_A_TIME) as pool:
+        named = [(subject, name) for name in (*LONG, *BRIEF) for subject in found]
+        began = [pool.submit(own_tests, subject, (f"test_{name}",), _engines(subject, name)) for subject, name in named]
+        return together(each.result() for each in (*began, pool.submit(_tornado)))
 
 
-def own_tests(subject: Subject, modules: tuple[str, ...]) -> Outcome:
-    """Modules of a CPython's own suite, by each engine that there is for it."""
+def _engines(subject: Subject, name: str) -> tuple[str, ...]:
+    by = LONG_BY[lifecycle.minor(subject.target.version)] if name in LONG else subject.engines
+    return tuple(engine for engine in by if engine in subject.engines)
+
+
+def _tornado() -> Outcome:
+    """All in one process."""
+    from tornado.test.runtests import TEST_MODULES
+
+    return compared(("native" if native_is_there() else "python",), (",".join(TEST_MODULES),), "--unittest")
+
+
+def own_tests(subject: Subject, modules: tuple[str, ...], engines: tuple[str, ...] = ()) -> Outcome:
+    """Modules of a CPython's own suite, by each engine that there is for it, or those named."""
     bring_tests(subject.target)
     folder = subject.seen(subject.plopi)
     command = (*subject.target.command, f"{folder}/tests/native/foreign.py", "--plopi", folder)
-    return together(compared(subject.engines, (module,), command=command) for module in modules)
+    return together(compared(engines or subject.engines, (module,), command=command) for module in modules)
 
 
 def bring_tests(target: Target) -> None:
