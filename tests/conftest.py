@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import two_processes
+import side_by_side
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,7 +20,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 MUST_RUN_IN_CI = ("tests/browser",)
 """Folders whose tests may be skipped on a developer's machine (no browser), never in CI."""
 
-TURNS = two_processes.Turns(Path(__file__))
+TURNS = side_by_side.Turns(Path(__file__), Path(side_by_side.__file__))
 
 
 def pytest_configure() -> None:
@@ -42,12 +42,12 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=two_processes.place)
+    items.sort(key=side_by_side.place)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    return two_processes.scheduler(config, log)
+    return side_by_side.scheduler(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -60,6 +60,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = {kind: terminalreporter.getreports(kind) for kind in ("passed", "rerun", "failed", "error")}
     tell_unsteady(terminalreporter, reports)
     tell_pythons(terminalreporter, reports)
+    tell_figures(terminalreporter, reports)
 
 
 def tell_unsteady(terminal: pytest.TerminalReporter, reports: dict[str, list[Any]]) -> None:
@@ -76,7 +77,7 @@ def tell_unsteady(terminal: pytest.TerminalReporter, reports: dict[str, list[Any
 def tell_pythons(terminal: pytest.TerminalReporter, reports: dict[str, list[Any]]) -> None:
     """On which Pythons the native engine was tested, and on which it was not."""
     nodeids = [report.nodeid for each in reports.values() for report in each if report.nodeid.startswith("tests/native/")]
-    here = {two_processes.python_of(nodeid) for nodeid in nodeids} - {None}
+    here = {side_by_side.python_of(nodeid) for nodeid in nodeids} - {None}
     left_out = [f"3.{minor}" for minor in range(11, 16) if not any(each.startswith(f"3.{minor}.") for each in here)]
     if nodeids:
         terminal.write_line(f"native engine: tested on {', '.join(sorted(here)) or 'no Python'}")
@@ -84,3 +85,11 @@ def tell_pythons(terminal: pytest.TerminalReporter, reports: dict[str, list[Any]
             terminal.write_line(
                 f"native engine: not tested on {', '.join(left_out)}: not chosen, or not here with headers (tests/native/pythons)"
             )
+
+
+def tell_figures(terminal: pytest.TerminalReporter, reports: dict[str, list[Any]]) -> None:
+    """What tests measured and do not judge."""
+    for report in (report for each in reports.values() for report in each):
+        for name, told in report.user_properties:
+            if name == "figures":
+                terminal.write_line(f"{report.nodeid}: {told}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from tests.proof.load import MOST_BYTES, Load, report, run
 
 
-def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written() -> None:
+def test_a_viewer_under_load_answers_all_and_shows_nothing_half_written(record_property: Callable[[str, str], None]) -> None:
     load = Load()
     seen, floor = asyncio.run(run(load, floor=True))
     told = report(load, seen, floor)
+    record_property("figures", told)
     assert set(seen.status) == {200}, told
     assert (seen.wrong, seen.dropped) == ([], 0), told
     assert seen.news > load.sockets, told

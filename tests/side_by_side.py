@@ -1,4 +1,5 @@
-"""How the whole suite runs in two processes (``tests/run`` without arguments): in which units and order, and what runs alone.
+"""How the whole suite runs in three processes side by side (``tests/run`` without arguments): in which units and order, and what
+runs alone.
 
 What is named to ``tests/run`` runs in one process, as ever.
 """
@@ -17,10 +18,13 @@ import pytest
 
 ALONE = ("tests/proof/test_load.py", "tests/proof/test_follow.py")
 """What needs the machine for itself: a viewer that must get so much done in some seconds beside those who ask it. They
-come first, when the other process has nothing to end before it waits."""
+come first, when the others have nothing to end before they wait."""
 
-LONGEST_FIRST = ("tests/proof/", "tests/native/", "tests/collector/", "tests/viewer/")
-"""So that the two processes end at about the same time."""
+SHORT = ("tests/proof/test_evil.py", "tests/proof/test_differential.py")
+"""What the others begin with, for what runs alone may have to wait for it."""
+
+LONGEST_FIRST = (*SHORT, "tests/proof/", "tests/native/", "tests/collector/", "tests/viewer/")
+"""So that the processes end at about the same time."""
 
 
 def file_of(nodeid: str) -> str:
@@ -34,8 +38,8 @@ def python_of(nodeid: str) -> str | None:
 
 
 def unit(nodeid: str) -> str:
-    """What stays together: a file, or its tests of one Python, for which the native engine is built once."""
-    return f"{file_of(nodeid)} {python_of(nodeid) or ''}"
+    """What stays together: a file, or its tests of one Python, for which the native engine is built once; and what runs alone."""
+    return "alone" if file_of(nodeid) in ALONE else f"{file_of(nodeid)} {python_of(nodeid) or ''}"
 
 
 def place(item: pytest.Item) -> tuple[bool, bool, int]:
@@ -56,20 +60,28 @@ def scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 class Turns:
-    """Any number of tests at a time, or one that runs alone. The lock is a file's: a process that is killed holds it no more."""
+    """Any number of tests at a time, or one that runs alone. The locks are files': who is killed holds them no more."""
 
-    def __init__(self, lock: Path) -> None:
-        self._lock = os.open(lock, os.O_RDONLY)
+    def __init__(self, room: Path, door: Path) -> None:
+        self._room, self._door = (os.open(path, os.O_RDONLY) for path in (room, door))
         self._alone = False
 
     @contextlib.contextmanager
     def turn(self, item: pytest.Item, following: pytest.Item | None) -> Iterator[None]:
         alone, goes_on = (each is not None and file_of(each.nodeid) in ALONE for each in (item, following))
         if not (alone and self._alone):
-            fcntl.flock(self._lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            self._enter(alone)
         self._alone = alone and goes_on
         try:
             yield
         finally:
             if not self._alone:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
+                fcntl.flock(self._room, fcntl.LOCK_UN)
+
+    def _enter(self, alone: bool) -> None:
+        """Who waits to be alone waits in the door, so that nobody goes in meanwhile."""
+        fcntl.flock(self._door, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(self._door, fcntl.LOCK_UN)
