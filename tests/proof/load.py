@@ -38,7 +38,7 @@ REWRITTEN = 20
 TRUTHS = (3, 500)
 """How many samples a rewritten file holds, before and after."""
 MOST_BYTES = 300 << 20
-FLOOR_SECONDS = 30.0
+FLOOR_SECONDS = 15.0
 ASK_SECONDS = 5.0
 MOST_ASK_SECONDS = 20.0
 """A client reads a page of the list so often, on average and at least: who is silent for longer than 30 s is thrown out."""

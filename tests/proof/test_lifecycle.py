@@ -7,7 +7,7 @@ from tests.collector.conftest import interpreters
 from tests.proof import lifecycle
 from tests.proof.outcome import held
 
-OTHERS = 100
+OTHERS = 20
 
 
 def test_programs_end_as_they_would() -> None:
