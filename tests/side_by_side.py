@@ -20,11 +20,12 @@ ALONE = ("tests/proof/test_load.py", "tests/proof/test_follow.py")
 """What needs the machine for itself: a viewer that must get so much done in some seconds beside those who ask it. They
 come first, when the others have nothing to end before they wait."""
 
-SHORT = ("tests/proof/test_evil.py", "tests/proof/test_differential.py")
-"""What the others begin with, for what runs alone may have to wait for it."""
-
-LONGEST_FIRST = (*SHORT, "tests/proof/", "tests/native/", "tests/collector/", "tests/viewer/")
-"""So that the processes end at about the same time."""
+ORDER = (
+    *("tests/proof/test_evil.py", "tests/proof/test_differential.py"),
+    *("tests/proof/", "tests/native/", "tests/collector/", "tests/viewer/"),
+)
+"""Short tests first, for what runs alone may have to wait for those that the others begin with; then the longest, so that the
+processes end at about the same time."""
 
 
 def file_of(nodeid: str) -> str:
@@ -45,8 +46,8 @@ def unit(nodeid: str) -> str:
 def place(item: pytest.Item) -> tuple[bool, bool, int]:
     """Browser tests last: Playwright's event loop runs in the main thread from its first test to the end of the session."""
     file = file_of(item.nodeid)
-    length = next((n for n, start in enumerate(LONGEST_FIRST) if file.startswith(start)), len(LONGEST_FIRST))
-    return file.startswith("tests/browser/"), file not in ALONE, length
+    turn = next((n for n, start in enumerate(ORDER) if file.startswith(start)), len(ORDER))
+    return file.startswith("tests/browser/"), file not in ALONE, turn
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:
