@@ -1,4 +1,4 @@
-"""How the whole suite runs in three processes side by side (``tests/run`` without arguments): in which units and order, and what
+"""How the whole suite runs in two processes side by side (``tests/run`` without arguments): in which units and order, and what
 runs alone.
 
 What is named to ``tests/run`` runs in one process, as ever.

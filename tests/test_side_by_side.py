@@ -29,13 +29,13 @@ def test_what_runs_alone_does_and_files_stay_together(tmp_path: Path) -> None:
     for name in ("side_by_side.py", "conftest.py"):
         (tmp_path / "tests" / name).write_bytes((ROOT / "tests" / name).read_bytes())
     (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\npythonpath = tests\n")
-    command = [sys.executable, "-m", "pytest", "-n", "3", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-1].startswith("=") and " 24 passed in " in done.stdout.splitlines()[-1], done.stdout
     told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
     processes = {file: {pid for each, _, pid, *_ in told if each == file} for file, *_ in told}
     assert len(processes) == 4 and all(len(each) == 1 for each in processes.values())
-    assert len(set.union(*processes.values())) == 3
+    assert len(set.union(*processes.values())) == 2
     alone = [each for each in told if each[0].endswith("test_load.py")]
     for _, _, pid, begin, end in alone:
         assert [each for each in told if each[2] != pid and each[3] < end and begin < each[4]] == []
