@@ -273,7 +273,7 @@ static void forget_in_child(void) {
     }
     wall.running = 0; /* the ticker was the parent's */
     memset(&wall.by_tid, 0, sizeof wall.by_tid);
-    atomic_store(&wall.count, 0);
+    clear_rows();
 }
 
 static PyObject *raise_os_error(void) {
@@ -357,7 +357,7 @@ static PyObject *sampler_start(PyObject *module, PyObject *args) {
     sigaction(SIGNAL, &action, &session.former);
     int error = 0;
     if (clocks & WALL_CLOCK) {
-        list_threads(0);
+        begin_births();
         error = ticker_start(interval_ns, longest_ns, SIGNAL, &pool, session.interp, session.max_depth);
     }
     arm(interval_ns);
@@ -433,6 +433,7 @@ static PyObject *sampler_ignore_thread(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     ignored = 1;
+    atomic_store(&wall.own_tid, (int32_t)syscall(SYS_gettid));
     Py_RETURN_NONE;
 }
 
@@ -461,7 +462,7 @@ static PyObject *sampler_take(PyObject *module, PyObject *unused) {
     if (session.clocks & WALL_CLOCK) {
         settle_wall();
         if (atomic_load(&session.state) == ON) {
-            list_threads(ignored ? (int32_t)syscall(SYS_gettid) : 0);
+            list_threads();
         }
     }
     /* bytes are no containers: making them starts no collection, so no code object dies until all columns are copied */

@@ -3,9 +3,7 @@
 #ifndef PLOPI_SAMPLER_DRAIN_H
 #define PLOPI_SAMPLER_DRAIN_H
 
-#include "_sampler_session.h"
-
-#define MAX_UNSEEN_NS UINT64_C(500000000)
+#include "_sampler_births.h"
 
 /* CPU time of the process per tick of its timer so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
    that lives for a tenth of an interval is met once in ten times, and must then stand for the ten. */
@@ -23,7 +21,7 @@ static uint64_t cpu_of(const Sample *sample, uint64_t spacing) {
    later one, work that comes in bursts shorter than the kernel's tick would be filed under what ends a burst. */
 static void file_running(const Sample *sample, uint64_t spacing) {
     Watched *row = watched(sample->tid);
-    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns);
+    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns) + (sample->flags & FIRST ? take_unmet() : 0);
     uint32_t node = stack_of(&tables, sample);
     if (node == NO_ROW) {
         return;
@@ -64,6 +62,7 @@ static void drain_pool(void) {
     uint32_t index = pool_take_ready(&pool);
     uint64_t spacing = index != 0 ? mean_spacing() : 0;
     if (session.clocks & WALL_CLOCK) {
+        map_rows();
         add_up_samples(index, spacing);
     }
     while (index != 0) {
@@ -83,39 +82,19 @@ static int32_t tid_of(PyThreadState *thread) {
     return thread == running_thread_state() ? (int32_t)syscall(SYS_gettid) : (int32_t)thread->native_thread_id;
 }
 
-/* A thread's stack from outside: with the GIL here, a thread without it stands still. */
-static uint32_t stack_from_outside(PyThreadState *thread) {
-    Sample *sample = pool_take(&pool);
-    if (sample == NULL) {
-        return NO_ROW;
-    }
-    sample->flags = 0;
-    uint32_t node = walk(thread, sample, session.max_depth) > 0 ? stack_of(&tables, sample) : NO_ROW;
-    pool_give_back(&pool, sample);
-    return node == NO_ROW ? NO_ROW : bounded(&tables, node);
-}
-
-/* List the interpreter's threads: new ones are watched from now on, those without a thread state are left alone. Ended ones, whose samples
-   have been drained by now, are forgotten. A new one was born at some moment since they were listed last, on average half-way. */
-static void list_threads(int32_t but) {
+/* Threads without a thread state, as those of C between two calls of Python, are left alone. */
+static void list_threads(void) {
     wall.pass++;
-    uint64_t now = read_clock(CLOCK_MONOTONIC), unseen_ns = wall.listed_ns ? (now - wall.listed_ns) / 2 : 0;
-    unseen_ns = unseen_ns > MAX_UNSEEN_NS ? MAX_UNSEEN_NS : unseen_ns;
-    wall.listed_ns = now;
+    uint64_t made = threads_made(session.interp);
     for (PyThreadState *thread = PyInterpreterState_ThreadHead(session.interp); thread != NULL; thread = PyThreadState_Next(thread)) {
-        int32_t tid = tid_of(thread);
-        uint32_t known = map_get(&wall.by_tid, (uint64_t)tid);
-        if (known != NO_ROW) {
-            atomic_store_explicit(&wall.rows[known].known_as, thread->native_thread_id, memory_order_relaxed);
-            atomic_store_explicit(&wall.rows[known].state, thread, memory_order_relaxed);
-            wall.rows[known].pass = wall.pass;
-        } else if (tid != 0 && tid != but && (!session.main_only || tid == session.pid)) {
-            uint32_t node = thread == running_thread_state() ? NO_ROW : stack_from_outside(thread);
-            watch_thread(thread, tid, atomic_fetch_add_explicit(&session.threads, 1, memory_order_relaxed), node, unseen_ns);
+        Watched *row = has_begun(thread) ? watched(tid_of(thread)) : NULL;
+        if (row != NULL) {
+            atomic_store_explicit(&row->state, thread, memory_order_relaxed);
+            row->pass = wall.pass;
         }
     }
     for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {
-        if (wall.rows[i].pass != wall.pass) {
+        if (wall.rows[i].pass != wall.pass && atomic_load_explicit(&wall.rows[i].state_number, memory_order_relaxed) <= made) {
             atomic_store_explicit(&wall.rows[i].state, NULL, memory_order_relaxed);
         }
     }
@@ -128,15 +107,18 @@ static void settle_wall(void) {
             continue;
         }
         int gone = atomic_load_explicit(&row->gone, memory_order_acquire);
-        if (!pool_has_ready(&pool)) { /* else its newest sample, which this time follows, may not be filed yet */
-            settle_row(&tables, row);
+        if (pool_has_ready(&pool)) { /* its newest sample, which this time follows, may not be filed yet */
+            continue;
         }
+        settle_row(&tables, row);
         if (gone || !wall.running) {
             settle_last(&tables, row);
         }
         if (gone) {
-            map_remove(&wall.by_tid, (uint64_t)row->tid);
-            row->tid = 0;
+            if (map_get(&wall.by_tid, (uint64_t)row->tid) == i) {
+                map_remove(&wall.by_tid, (uint64_t)row->tid);
+            }
+            atomic_store_explicit(&row->tid, 0, memory_order_release);
         }
     }
 }

@@ -132,6 +132,13 @@ static inline int state_is_running(const PyThreadState *state, const PyThreadSta
 #endif
 }
 
+/* Whether the thread of a thread state, or of a copy, has begun. Whoever starts a thread makes its state: in 3.11 with the number of the starting
+   thread in it and no use counted; from 3.12 on, where new states count as used, without a number (Python/pystate.c: new_threadstate,
+   bind_tstate; Modules/_threadmodule.c: thread_run). */
+static inline int has_begun(const PyThreadState *state) {
+    return state->gilstate_counter != 0 && state->native_thread_id != 0;
+}
+
 /* `collecting` is an int of the interpreter's GC state in every version (Include/internal/pycore_gc.h). */
 static inline int collecting_garbage(PyInterpreterState *interp) {
     return *(volatile int *)&interp->gc.collecting;

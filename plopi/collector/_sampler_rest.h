@@ -4,7 +4,7 @@
 #ifndef PLOPI_SAMPLER_REST_H
 #define PLOPI_SAMPLER_REST_H
 
-#include "_sampler_session.h"
+#include "_sampler_births.h"
 
 #include <linux/futex.h>
 
@@ -16,11 +16,6 @@ static _Atomic uint32_t roused;
 static struct {
     _Atomic uint64_t made, numbered, taken;
 } known;
-
-/* Counts what becomes a thread state, from 3.11 to 3.15 (Python/pystate.c, new_threadstate): when it has moved, there are new threads. */
-static uint64_t threads_made(PyInterpreterState *interp) {
-    return __atomic_load_n(&interp->threads.next_unique_id, __ATOMIC_RELAXED);
-}
 
 static uint64_t samples_taken(void) {
     return READ(ticks) + atomic_load_explicit(&wall.seen, memory_order_relaxed);

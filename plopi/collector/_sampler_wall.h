@@ -22,6 +22,7 @@
 #define MAX_WATCHED 8192
 
 static void rouse_for_news(void);
+static void meet_newborn(uint64_t told_ns, uint64_t now);
 
 /* Set in threads of plopi's own, which are not sampled. Initial-exec: read by an offset from the thread pointer; the general model may call
    malloc at a thread's first access. */
@@ -37,6 +38,7 @@ typedef struct {
     uint64_t told_ns;                 /* until when its time is told: to the end of that look's stretch */
     Pace pace;
     _Atomic(PyThreadState *) state;   /* NULL while it has none: there is nothing to see */
+    _Atomic uint64_t state_number;    /* which of all that were ever made that is */
     uint32_t pass;                    /* of the drain through the list of threads, which met it last */
     _Atomic(unsigned long) known_as;  /* the kernel's number as the state has it: after a fork, in 3.11, the one from before */
     uint64_t ident;
@@ -65,9 +67,12 @@ static struct {
     _Atomic uint64_t looks, seen; /* turns at which threads were looked at, and samples that were taken so */
     _Atomic uint64_t spared;      /* turns at which none had to be: the looks before and after stand for them */
     _Atomic uint64_t cost_ns;     /* CPU time of the ticker and of those before it */
-    Map by_tid;       /* the drain's alone, as are the next two */
+    _Atomic uint32_t enrolled;    /* counts rows that were given to a thread */
+    _Atomic int32_t own_tid;      /* of plopi's helper, which is not looked at */
+    Map by_tid;                   /* the drain's alone, as are the next */
+    uint64_t unmet_ns;            /* wall time of threads that ran and ended without a sample */
+    uint32_t mapped;              /* of those `enrolled`, how many are in by_tid */
     uint32_t pass;
-    uint64_t listed_ns; /* when threads were listed last */
 } wall;
 
 /* A sample of a thread that does not run, with the time that waits in its row; 0 where it began to run, or its stack was not whole. */
@@ -137,7 +142,12 @@ static uint64_t look_round(uint64_t turn, uint64_t now) {
     uint32_t count = atomic_load(&wall.count);
     for (uint32_t i = 0; i < count; i++) {
         Watched *row = &wall.rows[i];
-        if (atomic_load_explicit(&row->tid, memory_order_acquire) == 0 || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
+        int32_t tid = atomic_load_explicit(&row->tid, memory_order_acquire);
+        if (tid == 0 || atomic_load_explicit(&row->gone, memory_order_relaxed)) {
+            continue;
+        }
+        if (tid == atomic_load_explicit(&wall.own_tid, memory_order_relaxed)) { /* met before it told */
+            atomic_store_explicit(&row->gone, 1, memory_order_release);
             continue;
         }
         PyThreadState *state = atomic_load_explicit(&row->state, memory_order_relaxed);
@@ -168,8 +178,8 @@ static void *tick(void *unused) {
     atomic_store(&wall.ticker_tid, (int32_t)syscall(SYS_gettid));
     uint64_t former_cost_ns = atomic_load(&wall.cost_ns);
     pthread_mutex_lock(&wall.lock);
-    wall.began_ns = read_clock(CLOCK_MONOTONIC);
-    uint64_t turn = wall.began_ns / wall.interval_ns, next = turn + 1; /* any number would do, but lots are drawn by it */
+    uint64_t now = wall.began_ns = read_clock(CLOCK_MONOTONIC);
+    uint64_t turn = now / wall.interval_ns, next = turn + 1; /* any number would do, but lots are drawn by it */
     while (!wall.stop) {
         struct timespec until = timespec_of(read_clock(CLOCK_MONOTONIC) + (next - turn) * wall.interval_ns);
         while (!wall.stop && pthread_cond_timedwait(&wall.changed, &wall.lock, &until) == 0) {
@@ -180,7 +190,10 @@ static void *tick(void *unused) {
         atomic_fetch_add_explicit(&wall.spared, next - turn - 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&wall.looks, 1, memory_order_relaxed);
         turn = next;
-        next = look_round(turn, read_clock(CLOCK_MONOTONIC));
+        uint64_t former = now;
+        now = read_clock(CLOCK_MONOTONIC);
+        meet_newborn(former, now);
+        next = look_round(turn, now);
         rouse_for_news();
         atomic_store_explicit(&wall.cost_ns, former_cost_ns + read_clock(CLOCK_THREAD_CPUTIME_ID), memory_order_relaxed);
     }
@@ -291,53 +304,47 @@ static void settle_row(Tables *tables, Watched *row) {
     file_wall_time(tables, row, row->node, row->thread, looks, still_ns);
 }
 
-/* What waits for a sample goes to the last there was, if none will come: the thread has ended, or the sampling. */
+/* What waits for a sample goes to the last there was, if none will come: the thread has ended, or the sampling. Where there was none, it ran
+   and soon ended: as many threads do that, the samples which meet some of them stand for all. */
 static void settle_last(Tables *tables, Watched *row) {
     uint64_t left_ns = atomic_exchange(&row->ran_ns, 0) + row->share_ns + row->due_ns;
     row->share_ns = row->due_ns = 0;
-    if (left_ns && row->run_node != NO_ROW) {
-        file_wall_time(tables, row, row->run_node, row->run_thread, 1, left_ns);
-    } else if (left_ns) {
-        file_wall_time(tables, row, row->node, row->thread, 1, left_ns);
+    if (row->run_node != NO_ROW) {
+        file_wall_time(tables, row, row->run_node, row->run_thread, left_ns != 0, left_ns);
+    } else if (row->node != NO_ROW) {
+        file_wall_time(tables, row, row->node, row->thread, left_ns != 0, left_ns);
+    } else {
+        wall.unmet_ns += left_ns;
     }
+}
+
+static uint64_t take_unmet(void) {
+    uint64_t unmet_ns = wall.unmet_ns;
+    wall.unmet_ns = 0;
+    return unmet_ns;
+}
+
+static void clear_rows(void) {
+    memset(wall.rows, 0, atomic_load(&wall.count) * sizeof *wall.rows);
+    atomic_store(&wall.count, 0);
 }
 
 static void wall_forget(void) {
     map_free(&wall.by_tid);
-    atomic_store(&wall.count, 0);
-    wall.listed_ns = 0;
-    memset(wall.rows, 0, sizeof wall.rows);
+    wall.unmet_ns = 0;
+    clear_rows();
 }
 
-/* The stack in which the thread was found also gets `unseen_ns`, for the time since its birth. */
-static void watch_thread(PyThreadState *state, int32_t tid, uint32_t number, uint32_t node, uint64_t unseen_ns) {
-    uint32_t count = atomic_load(&wall.count), index = 0;
-    while (index < count && wall.rows[index].tid != 0) {
-        index++;
+/* Rows that the ticker has given to threads since the last time. */
+static void map_rows(void) {
+    uint32_t enrolled = atomic_load_explicit(&wall.enrolled, memory_order_acquire);
+    for (uint32_t i = 0; enrolled != wall.mapped && i < atomic_load(&wall.count); i++) {
+        int32_t tid = atomic_load_explicit(&wall.rows[i].tid, memory_order_acquire);
+        if (tid != 0 && map_get(&wall.by_tid, (uint64_t)tid) != i) {
+            map_put(&wall.by_tid, (uint64_t)tid, i);
+        }
     }
-    if (index == MAX_WATCHED || map_put(&wall.by_tid, (uint64_t)tid, index) < 0) {
-        return;
-    }
-    Watched *row = &wall.rows[index];
-    row->gone = 0;
-    row->ran_ns = row->cpu_ns = row->share_ns = 0;
-    row->run_node = NO_ROW;
-    row->told_ns = wall.listed_ns;
-    row->pace = (Pace){0};
-    row->due_ns = node == NO_ROW ? unseen_ns : 0;
-    row->still_ns = node == NO_ROW ? 0 : unseen_ns;
-    row->still = unseen_ns && node != NO_ROW ? unseen_ns / wall.interval_ns : 0;
-    row->state = state;
-    row->known_as = state->native_thread_id;
-    row->pass = wall.pass;
-    row->ident = state->thread_id;
-    row->number = row->thread = number;
-    row->node = node;
-    row->mark_ns = node == NO_ROW ? 0 : read_clock(clock_of_thread(tid));
-    atomic_store_explicit(&row->tid, tid, memory_order_release);
-    if (index == count) {
-        atomic_store(&wall.count, count + 1);
-    }
+    wall.mapped = enrolled;
 }
 
 #endif
