@@ -82,6 +82,7 @@ class Record:
         "overflow",
         "quiet",
         "thread",
+        "tid",
         "wall",
         "wall_cpu",
     )
@@ -110,6 +111,8 @@ class Record:
     overflow: Cell | None
     thread: int
     """Row in the builder, or -1."""
+    tid: int | None
+    """The kernel's number, where ``threading`` knows it."""
 
 
 class StackTable:

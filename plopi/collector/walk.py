@@ -285,6 +285,7 @@ def on_tick(signum: int, frame: FrameType | None) -> None:
                         record.over = 0
                         record.cells = {}
                         record.thread = -1
+                        record.tid = None if thread is None else thread._native_id  # type: ignore[attr-defined]
                         record.name = "" if thread is None else thread._name  # type: ignore[attr-defined]
                         records[ident] = record
                     used = now - record.cpu
@@ -410,6 +411,7 @@ def adopt(s: Sampler, ident: int, cpu: int | None = None) -> Record:
     record.cells = {}
     record.thread = -1
     thread = s.thread_names.get(ident)
+    record.tid = None if thread is None else thread.native_id
     record.name = (MAIN_THREAD if ident == s.main else "") if thread is None else thread.name
     s.records[ident] = record
     return record
@@ -459,7 +461,9 @@ def sample_wall(s: Sampler) -> None:
     if may_have_others(s.interpreters):
         s.crowded = True
         return
+    known = set(s.records)
     frames = current_frames()
+    _forget(s, known - frames.keys())
     frames.pop(s.helper, None)
     if not s.threads:
         frames = {s.main: frames[s.main]} if s.main in frames else {}
@@ -475,6 +479,9 @@ def sample_wall(s: Sampler) -> None:
             s.wall_process = process
         for ident, top in frames.items():
             record = s.records.get(ident)
+            if record is not None and _is_of_another(s, record):
+                _forget(s, {ident})
+                record = None
             if record is None:
                 try:
                     record = adopt(s, ident, 0)
@@ -493,8 +500,7 @@ def _look(s: Sampler, record: Record, top: FrameType, now: int) -> int:
     try:
         cpu = clock_gettime_ns(record.clock)
     except OSError:  # that thread has ended; another that has its ident is found by the next look
-        del s.records[record.ident]
-        _settle(s, record)
+        _forget(s, {record.ident})
         return 0
     used = cpu - record.wall_cpu
     if record.cell is not None and not used:
@@ -519,13 +525,26 @@ def _settle(s: Sampler, record: Record) -> None:
 
 
 def settle_wall(s: Sampler) -> None:
-    """Give every still thread its time up to the last look, and forget threads that are gone."""
-    others = may_have_others(s.interpreters)
-    alive = set(s.records if others else current_frames())  # no frames: this function's own, among them, would keep all alive
-    for ident, record in list(s.records.items()):
+    """Give every still thread its time up to the last look."""
+    for record in list(s.records.values()):
         _settle(s, record)
-        if ident not in alive:
-            del s.records[ident]
+
+
+def _forget(s: Sampler, ended: set[int]) -> None:
+    """At the last look they were there: what has passed since then is nobody's."""
+    for ident in ended:
+        record = s.records.pop(ident, None)
+        if record is not None:
+            _settle(s, record)
+
+
+def _is_of_another(s: Sampler, record: Record) -> bool:
+    """A new thread gets the ``ident`` of one that has ended, often at once; the kernel's numbers come back late."""
+    thread = s.thread_names.get(record.ident)
+    tid = None if thread is None else thread.native_id
+    if record.tid is None:
+        record.tid = tid
+    return tid is not None and tid != record.tid
 
 
 def on_gc(phase: str, info: dict[str, int]) -> None:

@@ -196,6 +196,30 @@ def test_many_sleeping_threads_all_get_their_wall_time(run):
     assert ran.answer["cost"] < 0.1 * ran.answer["took"]
 
 
+@pytest.mark.parametrize("mode", ["wall", "both"])
+@pytest.mark.parametrize(("times", "side_by_side", "seconds"), [(60, 2, 0.02), (1, 20, 0.4)])
+def test_threads_that_end_get_the_wall_time_that_they_lived(run, mode, times, side_by_side, seconds):
+    """Hazard: a new thread gets the ident of one that has ended. The time between the two is nobody's."""
+    ran = run(f"""
+        lived, burned = [], []
+        def live():
+            began = time.monotonic(); time.sleep({seconds}); lived.append(time.monotonic() - began); burned.append(time.thread_time())
+        c = Collector(0.005, {mode!r}, "python")
+        c.start(None)
+        for _ in range({times}):
+            threads = []
+            for _ in range({side_by_side}):
+                threads.append(threading.Thread(target=live)); threads[-1].start(); time.sleep(0.01)
+            for thread in threads: thread.join()
+        c.stop()
+        p = c.snapshot()
+        answer(wall=containing(p, "live", kind="wall")["live"], lived=sum(lived),
+               cpu=containing(p, "live")["live"] if {mode!r} == "both" else 0, burned=sum(burned))
+    """)
+    assert ran.answer["wall"] == approx(ran.answer["lived"], rel=0.15)
+    assert ran.answer["cpu"] <= ran.answer["burned"] + 0.05
+
+
 @pytest.mark.one_python
 def test_both_clocks_in_one_profile(run):
     ran = run("""
