@@ -13,6 +13,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 
 import client
 import work
@@ -124,9 +125,15 @@ def make_app(datadir: str) -> Application:
 
 
 async def serve(port: int, datadir: str, customers: int) -> None:
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        """Stays when the loop has gone: told once more, as Ctrl-C and the demo do, the process still finishes its recording."""
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signal.signal(number, end)
     sockets = bind_sockets(port, "127.0.0.1")
     server = HTTPServer(make_app(datadir))
     server.add_sockets(sockets)
