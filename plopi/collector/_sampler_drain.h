@@ -21,11 +21,12 @@ static uint64_t cpu_of(const Sample *sample, uint64_t spacing) {
    later one, work that comes in bursts shorter than the kernel's tick would be filed under what ends a burst. */
 static void file_running(const Sample *sample, uint64_t spacing) {
     Watched *row = watched(sample->tid);
-    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns) + (sample->flags & FIRST ? take_unmet() : 0);
+    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns);
     uint32_t node = stack_of(&tables, sample);
     if (node == NO_ROW) {
         return;
     }
+    wall_ns += sample->flags & FIRST ? take_unmet() : 0;
     Leaf leaf = {bounded(&tables, node), leaf_runs_native_code(&tables, sample)}, last = swap_last_leaf(&tables, sample->thread, leaf);
     if (row != NULL) {
         row->run_node = leaf.node;
