@@ -386,7 +386,7 @@ class Store:
         elif isinstance(trouble, Abandoned):
             self._want_summary(entry)
         elif trouble is not None:
-            seen = task.key or key  # it may have changed since somebody looked
+            seen = trouble.key or task.key or key  # it may have changed since somebody looked
             age = (self.now_ns() - seen.mtime_ns) / 1e9
             entry.trouble, entry.trouble_key = str(trouble), seen
             entry.settling = not trouble.lasting or 0 <= age < SETTLE_SECONDS

@@ -142,7 +142,7 @@ class Watcher:
         fault = fault_of(status, self._max_size) or ("it is empty (0 bytes)" if status.st_size == 0 else None)
         if fault is not None:
             os.close(fd)
-            raise Unreadable(fault)
+            raise Unreadable(fault, key=key_of(status))
         return fd, key_of(status)
 
     def _open_directory(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,3 +89,31 @@ def test_a_scan_that_fails_is_not_silent(tmp_path: Path) -> None:
             await store.close()
 
     asyncio.run(scene())
+
+
+def test_a_file_that_is_emptied_after_a_scan_is_not_called_broken_for_what_it_was(tmp_path: Path) -> None:
+    """It is about to be written anew; the next scan tells."""
+    path = put(tmp_path / "a.pb.gz", pprof())
+    os.utime(path, (0, 0))
+    open_it, opened = Watcher.open, []
+
+    def emptied(watcher: Watcher, name: str) -> object:
+        path.write_bytes(b"")
+        opened.append(name)
+        return open_it(watcher, name)
+
+    async def scene() -> None:
+        store = Store(tmp_path)
+        try:
+            with mock.patch.object(Watcher, "open", emptied):
+                await store.refresh()
+                (entry,) = map(store.get, store.ids())
+                while entry is not None and (not opened or entry.skimming is not None):
+                    await asyncio.sleep(0.01)
+            assert entry is not None
+            assert entry.found.key.size > 0, "nobody has looked again"
+            assert (entry.is_broken, entry.reason) == (False, None)
+        finally:
+            await store.close()
+
+    asyncio.run(asyncio.wait_for(scene(), DEADLINE))

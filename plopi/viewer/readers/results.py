@@ -20,11 +20,13 @@ MAX_NOTES = 100
 
 
 class Unreadable(PlopiError):
-    """A file that cannot be shown, and why. ``lasting``: it will not change until the file does."""
+    """A file that cannot be shown, and why. ``lasting``: it will not change until the file does. ``key``: what the file was, where
+    that was seen."""
 
-    def __init__(self, reason: str, lasting: bool = True) -> None:
+    def __init__(self, reason: str, lasting: bool = True, key: Key | None = None) -> None:
         super().__init__(reason)
         self.lasting = lasting
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
