@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +38,8 @@ IDLE_SECONDS = 30.0
 BODY_SECONDS = 10.0
 BACKLOG = 1024
 """So many may stand at the door: whom the system turns away there comes again after a second."""
-AT_A_TIME = 8
-"""So many connections are let in before those that are there already get their turn."""
+DOOR_SECONDS = 0.004
+"""For so long connections are let in before those that are there already get their turn."""
 SWITCH_SECONDS = 0.0005
 """A thread that computes gives way after so long. Until then the loop waits, after each of its calls to the system."""
 _ID = "([0-9a-f]{16})"
@@ -105,13 +106,20 @@ class Viewer(web.Application):
 class Door(socket.socket):
     """A listening socket that lets in a few at a time, so that a crowd at the door does not hold up who is in."""
 
-    _let_in = 0
+    clock: Callable[[], float] = time.monotonic
+    _shuts_at: float | None = None
 
     def accept(self) -> tuple[socket.socket, Any]:
-        self._let_in += 1
-        if self._let_in % (AT_A_TIME + 1) == 0:
-            raise BlockingIOError  # for tornado nobody is there; the loop says at once that somebody is
-        return super().accept()
+        now = self.clock()
+        if self._shuts_at is None:
+            self._shuts_at = now + DOOR_SECONDS
+        try:
+            if now > self._shuts_at:
+                raise BlockingIOError  # for tornado nobody is there; the loop says at once that somebody is
+            return super().accept()
+        except BlockingIOError:
+            self._shuts_at = None
+            raise
 
 
 class Server(HTTPServer):
@@ -226,7 +234,6 @@ async def serve(config: Config, stop: asyncio.Event, announce: Announce, announc
         await server.close_all_connections()
         await store.close()
         services.threads.shutdown(wait=False, cancel_futures=True)
-        services.orders.shutdown(wait=False, cancel_futures=True)
         if config.uds is not None:
             config.uds.unlink(missing_ok=True)
 

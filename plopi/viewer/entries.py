@@ -119,7 +119,7 @@ def name_of(file_name: str) -> str:
 
 def shown(file_name: str) -> str:
     """A file name as text that every encoder takes: what is no UTF-8 stands as ``\\xff``."""
-    return os.fsencode(file_name).decode("utf-8", "backslashreplace")
+    return file_name if file_name.isascii() else os.fsencode(file_name).decode("utf-8", "backslashreplace")
 
 
 def revision_of(key: Key) -> str:

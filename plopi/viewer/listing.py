@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import bisect
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from plopi.errors import UsageError
 from plopi.viewer.entries import Entry, revision_of, shown
-from plopi.viewer.orders import BY_TEXT, Order, Which, text_of
+from plopi.viewer.orders import BY_TEXT, Order, Which, by_name, text_of
 from plopi.viewer.processes import Vital
 
 SORTS = (
@@ -22,9 +25,12 @@ NEEDS_VITALS = frozenset(("cpu_percent", "rss"))
 MAX_PER, MAX_QUERY = 200, 200
 MOST_ORDERS = 16
 MOST_ROWS = 400_000
-"""In all orders together, or twice as many as there are profiles: a row takes about 170 bytes in each."""
+"""In all orders together, or twice as many as there are profiles: a row takes about 100 bytes in each."""
 FEW = 100
 """So many changes are taken in by the loop itself."""
+SLICE_SECONDS = 0.004
+"""For so long an order is made before the loop goes round. A thread would hold it up more: the loop would wait for its turn after
+each call to the system."""
 MOST_ONE_BY_ONE = 1000
 """Where more has changed than that and a tenth of all, orders are made anew."""
 
@@ -90,24 +96,18 @@ class Page:
 
 @dataclass(eq=False, slots=True)
 class _Making:
-    """Work in a thread on what was there when it began: what changed meanwhile, and whether all of it did."""
+    """Work on what was there when it began: what changed meanwhile, and whether all of it did."""
 
     entries: list[Entry]
-    texts: dict[str, str]
-    missed: set[str] = field(default_factory=set)
+    texts: list[str]
+    missed: dict[str, Entry] = field(default_factory=dict)
     stale: bool = False
-
-    def read(self, now_ns: int) -> dict[str, str]:
-        """The texts that were not known yet, which are among ``texts`` then."""
-        new = {entry.id: text_of(entry, now_ns) for entry in self.entries if entry.id not in self.texts}
-        self.texts.update(new)
-        return new
 
 
 class Listing:
     """The index in the orders that were asked for last: a change costs what changed, a page what is on it. Thread-safe.
 
-    Making an order takes a look at all profiles, and nobody waits for that who does not want it.
+    Making an order takes a look at all profiles, and nobody waits for that who does not want it: the loop does it, in slices.
     """
 
     def __init__(self) -> None:
@@ -115,9 +115,13 @@ class Listing:
         """Of the store, up to which all changes are known."""
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
-        self._texts: dict[str, str] = {}
+        self._by_name: list[Entry] = []
+        self._texts: list[str] = []
+        """Of each in ``_by_name``, made when it changes: when somebody searches, it would take longer than the search."""
         self._orders: OrderedDict[Which, Order] = OrderedDict()
-        self._making: list[_Making] = []
+        self._making: _Making | None = None
+        self._turn = asyncio.Lock()
+        """To make an order: one after the other, so that the first is there soon."""
 
     def update(self, news: News, now_ns: int) -> None:
         """Take in what has changed, but for what requests that were answered meanwhile have brought."""
@@ -126,7 +130,7 @@ class Listing:
                 return
             changed = None if news.changed is None else [each for each, at in news.changed if at > self.revision]
             if changed is None or len(changed) > MOST_ONE_BY_ONE + len(self._entries) // 10:
-                self._take_all(news)
+                self._take_all(news, now_ns)
                 return
             for profile_id in changed:
                 self._take(profile_id, news.get(profile_id), now_ns)
@@ -157,42 +161,31 @@ class Listing:
             entries = _by_vitals(entries, question, vital)[start:end]
         return Page(entries, len(order), page, pages)
 
-    def make(self, question: Question, now_ns: int) -> None:
+    async def make(self, question: Question, now_ns: int) -> None:
         """Have the order there that ``page`` needs. Takes long with many profiles, and holds up no other method meanwhile."""
         which = which_of(question)
-        while which not in self._orders:
-            self._work(which, now_ns)
+        async with self._turn:
+            while which not in self._orders:
+                order = Order(which)
+                async with self._locked():
+                    making = self._making = _Making(self._by_name.copy(), self._texts.copy())
+                await _in_slices(order.fill(making.entries, making.texts, now_ns))
+                async with self._locked():
+                    self._making = None
+                    if not making.stale:
+                        self._add(order, making.missed.values(), now_ns)
 
-    def read_texts(self, now_ns: int) -> None:
-        """Have the text of all profiles there before somebody searches, since that takes longer than the search. In a thread."""
-        self._work(None, now_ns)
-
-    def _work(self, which: Which | None, now_ns: int) -> None:
-        with self._making_one() as making:
-            texts = making.read(now_ns) if which is None or which.words else {}
-            order = None if which is None else Order(which)
-            if order is not None:
-                order.fill(making.entries, making.texts, now_ns)
-            with self._lock:
-                if not making.stale:
-                    for each in making.missed:
-                        texts.pop(each, None)
-                    self._texts.update(texts)
-                    if order is not None:
-                        self._add(order, making.missed, now_ns)
-
-    @contextmanager
-    def _making_one(self) -> Iterator[_Making]:
-        with self._lock:
-            making = _Making(list(self._entries.values()), dict(self._texts))
-            self._making.append(making)
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Where a thread takes in what has changed, the loop does not stand still."""
+        while not self._lock.acquire(blocking=False):
+            await asyncio.sleep(0.001)
         try:
-            yield making
+            yield
         finally:
-            with self._lock:
-                self._making.remove(making)
+            self._lock.release()
 
-    def _add(self, order: Order, missed: set[str], now_ns: int) -> None:
+    def _add(self, order: Order, missed: Iterable[Entry], now_ns: int) -> None:
         """Take an order among those that are kept up, and into it what changed since work on it began."""
         self._orders[order.which] = order
         for each in missed:
@@ -201,33 +194,60 @@ class Listing:
         while len(self._orders) > MOST_ORDERS or sum(map(len, self._orders.values())) > most:
             self._orders.popitem(last=False)
 
-    def _put(self, order: Order, profile_id: str, now_ns: int) -> None:
-        entry = self._entries.get(profile_id)
-        if entry is None:
-            order.drop(profile_id)
-            return
-        if order.which.words and profile_id not in self._texts:
-            self._texts[profile_id] = text_of(entry, now_ns)
-        order.put(entry, self._texts, now_ns)
+    def _put(self, order: Order, entry: Entry, now_ns: int) -> None:
+        if entry.id in self._entries:
+            order.put(self._entries[entry.id], self._texts[self._index(entry)], now_ns)
+        else:
+            order.drop(entry)
 
-    def _take_all(self, news: News) -> None:
-        self._entries = {each: entry for each in news.ids() if (entry := news.get(each)) is not None}
-        self._texts = {}
+    def _take_all(self, news: News, now_ns: int) -> None:
+        self._by_name = by_name([entry for each in news.ids() if (entry := news.get(each)) is not None])
+        self._entries = {entry.id: entry for entry in self._by_name}
+        self._texts = [text_of(entry, now_ns) for entry in self._by_name]
         self._orders.clear()
-        for making in self._making:
-            making.stale = True
+        if self._making is not None:
+            self._making.stale = True
         self.revision = news.revision
 
-    def _take(self, profile_id: str, entry: Entry | None, now_ns: int) -> None:
-        self._texts.pop(profile_id, None)
-        if entry is None:
-            self._entries.pop(profile_id, None)
-        else:
-            self._entries[profile_id] = entry
-        for making in self._making:
-            making.missed.add(profile_id)
+    def _take(self, profile_id: str, after: Entry | None, now_ns: int) -> None:
+        before = self._entries.get(profile_id)
+        either = after or before
+        if either is None:
+            return
+        if before is not after:
+            self._replace(before, after)
+        if after is not None:
+            self._texts[self._index(after)] = text_of(after, now_ns)
+        if self._making is not None:
+            self._making.missed[profile_id] = either
         for order in self._orders.values():
-            self._put(order, profile_id, now_ns)
+            self._put(order, either, now_ns)
+
+    def _replace(self, before: Entry | None, after: Entry | None) -> None:
+        if before is not None:
+            at = self._index(before)
+            del self._entries[before.id], self._by_name[at], self._texts[at]
+        if after is not None:
+            at = self._index(after)
+            self._entries[after.id] = after
+            self._by_name.insert(at, after)
+            self._texts.insert(at, "")
+
+    def _index(self, entry: Entry) -> int:
+        return bisect.bisect_left(self._by_name, _place(entry), key=_place)
+
+
+async def _in_slices(steps: Iterator[None]) -> None:
+    """Others have their turn after each slice."""
+    until = time.monotonic() + SLICE_SECONDS
+    for _ in steps:
+        if time.monotonic() > until:
+            await asyncio.sleep(0)
+            until = time.monotonic() + SLICE_SECONDS
+
+
+def _place(entry: Entry) -> tuple[str, str]:
+    return entry.name, entry.id
 
 
 def which_of(question: Question) -> Which:

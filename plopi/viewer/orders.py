@@ -1,17 +1,23 @@
-"""Profiles in one order, kept up as they change."""
+"""Profiles in one order, kept up as they change.
+
+What looks at all profiles is left to functions in C where it can be, and makes nothing for each that Python's garbage collector
+would look through.
+"""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress, repeat
+from operator import attrgetter, contains
 from typing import Any, NamedTuple
 
 from plopi.viewer.entries import Entry, shown
 
 BY_TEXT = frozenset(("name", "file", "format", "status", "host", "command", "python", "engine", "mode"))
-RUN = 512
-"""About so many rows are sorted at a time: a thread that sorts lets no other have its turn."""
+id_of_entry, name_of_entry = attrgetter("id"), attrgetter("name")
+STEP = 2000
+"""So many profiles are looked at in less than a millisecond or two."""
 
 
 class Which(NamedTuple):
@@ -28,60 +34,83 @@ class Order:
 
     def __init__(self, which: Which) -> None:
         self.which = which
-        self._value = _value_of(which.sort)
+        self._values_of = _values_of(which.sort)
         self._negated = which.descending and which.sort not in BY_TEXT
         """Numbers fall by rising negated, so that equal ones still come by name."""
         self._reversed = which.descending and not self._negated
-        self._known: list[tuple[Any, str, str]] = []
-        self._unknown: list[tuple[str, str]] = []
-        self._places: dict[str, tuple[Any, ...]] = {}
+        self._known: list[Entry] = []
+        self._unknown: list[Entry] = []
+        self._values: dict[str, Any] = {}
+        """By id, as they were when it was placed: an entry changes."""
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._values)
 
-    def fill(self, entries: Iterable[Entry], texts: Mapping[str, str], now_ns: int) -> None:
-        """Take these, all at once."""
-        for entry in self._asked_for(entries, texts):
-            place: Any = self._place(entry, now_ns)
-            self._places[entry.id] = place
-            (self._known if len(place) == 3 else self._unknown).append(place)
-        self._known, self._unknown = _sorted(self._known), _sorted(self._unknown)
+    def fill(self, entries: Sequence[Entry], texts: Sequence[str], now_ns: int) -> Iterator[None]:
+        """Take these, which come by name, all of them before anything else, in steps that take a millisecond or two."""
+        known: list[Entry] = []
+        values: list[Any] = []
+        for start in range(0, len(entries), STEP):
+            found = self._asked_for(entries[start : start + STEP], texts[start : start + STEP])
+            placed_by = self._placed_by(found, now_ns)
+            self._values.update(zip(map(id_of_entry, found), placed_by))
+            if None in placed_by:
+                self._unknown += [entry for entry, value in zip(found, placed_by) if value is None]
+                found = [entry for entry, value in zip(found, placed_by) if value is not None]
+                placed_by = [value for value in placed_by if value is not None]
+            known += found
+            values += placed_by
+            yield
+        self._known = list(map(known.__getitem__, sorted(range(len(known)), key=values.__getitem__)))
 
-    def drop(self, profile_id: str) -> None:
-        place: Any = self._places.pop(profile_id, None)
-        if place is not None:
-            rows: list[Any] = self._known if len(place) == 3 else self._unknown
-            del rows[bisect.bisect_left(rows, place)]
+    def drop(self, entry: Entry) -> None:
+        if entry.id in self._values:
+            rows = self._rows_of(entry)
+            del rows[bisect.bisect_left(rows, self._place(entry), key=self._place)]
+            del self._values[entry.id]
 
-    def put(self, entry: Entry, texts: Mapping[str, str], now_ns: int) -> None:
-        place: Any = self._place(entry, now_ns) if self._asked_for((entry,), texts) else None
-        if place == self._places.get(entry.id):
+    def put(self, entry: Entry, text: str, now_ns: int) -> None:
+        if not self._asked_for((entry,), (text,)):
+            self.drop(entry)
             return
-        self.drop(entry.id)
-        if place is not None:
-            self._places[entry.id] = place
-            bisect.insort(self._known if len(place) == 3 else self._unknown, place)
+        (value,) = self._placed_by((entry,), now_ns)
+        if entry.id in self._values and self._values[entry.id] == value:
+            return
+        self.drop(entry)
+        self._values[entry.id] = value
+        bisect.insort(self._rows_of(entry), entry, key=self._place)
 
     def rows(self, start: int, end: int) -> list[str]:
         """The ids from place ``start`` to ``end``."""
         known = len(self._known)
         first, last = min(start, known), min(end, known)
         found = self._known[known - last : known - first][::-1] if self._reversed else self._known[first:last]
-        return [row[-1] for row in (*found, *self._unknown[start - first : end - last])]
+        return [row.id for row in (*found, *self._unknown[start - first : end - last])]
 
-    def _asked_for(self, entries: Iterable[Entry], texts: Mapping[str, str]) -> list[Entry]:
-        tag, found = self.which.tag, list(entries)
-        if tag:
-            found = [entry for entry in found if tag in entry.tags]
+    def _asked_for(self, entries: Sequence[Entry], texts: Sequence[str]) -> Sequence[Entry]:
         for word in self.which.words:
-            found = [entry for entry in found if word in texts[entry.id]]
-        return found
+            hits = list(map(contains, texts, repeat(word)))
+            entries, texts = list(compress(entries, hits)), list(compress(texts, hits))
+        tag = self.which.tag
+        return [entry for entry in entries if tag in entry.tags] if tag else entries
 
-    def _place(self, entry: Entry, now_ns: int) -> tuple[Any, ...]:
-        value = self._value(entry, now_ns)
-        if value is None or value == "":
-            return (entry.name, entry.id)
-        return (-value if self._negated else value, entry.name, entry.id)
+    def _placed_by(self, entries: Sequence[Entry], now_ns: int) -> list[Any]:
+        """The value of each; None where there is none."""
+        values = self._values_of(entries, now_ns)
+        if self._negated:
+            return [None if value is None else -value for value in values]
+        return [None if value == "" else value for value in values] if self.which.sort in BY_TEXT else values
+
+    def _rows_of(self, entry: Entry) -> list[Entry]:
+        return self._unknown if self._values[entry.id] is None else self._known
+
+    def _place(self, entry: Entry) -> tuple[Any, str, str]:
+        return self._values[entry.id], entry.name, entry.id
+
+
+def by_name(entries: list[Entry]) -> list[Entry]:
+    """By name and id, as ``Order.fill`` takes them: numbers sort and strings sort, where pairs of them take their time."""
+    return sorted(sorted(entries, key=id_of_entry), key=name_of_entry)
 
 
 def text_of(entry: Entry, now_ns: int) -> str:
@@ -93,29 +122,21 @@ def text_of(entry: Entry, now_ns: int) -> str:
     return "\n".join(parts).casefold()
 
 
-def _value_of(sort: str) -> Callable[[Entry, int], Any]:
-    """What profiles are sorted by; None where it is not known."""
-    if sort == "name":
-        return lambda entry, now_ns: entry.name.casefold()
-    if sort == "file":
-        return lambda entry, now_ns: entry.found.name.casefold()
+def _values_of(sort: str) -> Callable[[Sequence[Entry], int], list[Any]]:
+    """What profiles are sorted by; None or no text where it is not known."""
+    if sort in ("name", "file"):
+        of_entry = name_of_entry if sort == "name" else attrgetter("found.name")
+        return lambda entries, now_ns: [text.casefold() for text in map(of_entry, entries)]
     if sort == "status":
-        return Entry.status
+        return lambda entries, now_ns: [entry.status(now_ns) for entry in entries]
     if sort == "started_ns":  # files that do not tell take the place that their age gives them
-        return lambda entry, now_ns: (entry.summary and entry.summary.about.started_ns) or entry.found.key.mtime_ns
+        return lambda entries, now_ns: [
+            (entry.summary and entry.summary.about.started_ns) or entry.found.key.mtime_ns for entry in entries
+        ]
     if sort in ("size", "mtime_ns"):
-        of_key = attrgetter(sort)
-        return lambda entry, now_ns: of_key(entry.found.key)
+        of_key = attrgetter(f"found.key.{sort}")
+        return lambda entries, now_ns: list(map(of_key, entries))
     of_summary = attrgetter(sort if sort in ("format", "samples") else f"about.{sort}")
     if sort in BY_TEXT:
-        return lambda entry, now_ns: entry.summary and of_summary(entry.summary).casefold()
-    return lambda entry, now_ns: entry.summary and of_summary(entry.summary)
-
-
-def _sorted(rows: list[Any]) -> list[Any]:
-    """What ``sorted`` makes of them, in steps: parted by some of them first."""
-    marks = sorted(rows[:: max(1, RUN // 8)])[8::8]
-    parts: list[list[Any]] = [[] for _ in range(len(marks) + 1)]
-    for row in rows:
-        parts[bisect.bisect(marks, row)].append(row)
-    return [row for part in parts for row in sorted(part)]
+        return lambda entries, now_ns: [entry.summary and of_summary(entry.summary).casefold() for entry in entries]
+    return lambda entries, now_ns: [entry.summary and of_summary(entry.summary) for entry in entries]

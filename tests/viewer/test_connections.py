@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import socket
 from pathlib import Path
 from unittest import mock
@@ -91,7 +92,9 @@ def test_a_crowd_at_the_door_is_let_in_a_few_at_a_time() -> None:
         bound = socket.create_server(("127.0.0.1", 0))
         door = ends.enter_context(app.Door(fileno=bound.detach()))
         door.setblocking(False)
-        crowd = 2 * app.AT_A_TIME + 3
+        seconds = itertools.count(0, app.DOOR_SECONDS / 4.5)
+        door.clock = lambda: next(seconds)
+        crowd = 13
         for _ in range(crowd):
             ends.enter_context(socket.create_connection(door.getsockname()))
 
@@ -104,4 +107,4 @@ def test_a_crowd_at_the_door_is_let_in_a_few_at_a_time() -> None:
                     return count
             raise AssertionError("more came in than stood there")
 
-        assert [let_in() for _ in range(4)] == [app.AT_A_TIME, app.AT_A_TIME, 3, 0]
+        assert [let_in() for _ in range(4)] == [5, 5, 3, 0]

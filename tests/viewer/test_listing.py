@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,6 @@ from plopi.viewer import listing as listing_module
 from plopi.viewer import orders
 from plopi.viewer.entries import Entry, id_of, name_of, stem_of
 from plopi.viewer.listing import FEW, Listing, News, Page, Question, row
-from plopi.viewer.orders import text_of
 from plopi.viewer.processes import Processes, Vital
 from plopi.viewer.readers.results import Key, Summary, Unreadable
 from plopi.viewer.watch import Found, Watcher
@@ -52,7 +52,7 @@ def listing_of(entries: list[Entry]) -> Listing:
 
 
 def page_of(listing: Listing, question: Question, vital: Callable[[Entry], Vital | None] = lambda _: None) -> Page:
-    listing.make(question, NOW)
+    asyncio.run(listing.make(question, NOW))
     page = listing.page(question, vital)
     assert page is not None
     return page
@@ -228,22 +228,30 @@ CHANGES = st.lists(
 )
 
 
+def file_of(number: int) -> str:
+    """Always two that have the same name for people."""
+    return f"p{number // 2:02}{'.pb.gz' if number % 2 else ''}"
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(CHANGES, max_size=6), st.sampled_from(["name", "size", "host", "samples", "started_ns"]), st.booleans())
 def test_a_listing_kept_up_is_one_made_anew(steps: list[Any], sort: str, descending: bool) -> None:
     """Profiles come, change and go; whoever has followed that sees what somebody sees who looks for the first time."""
     kept, present = Listing(), dict[str, Entry]()
-    questions = [Question((), sort, descending, 1, 5), Question(("x",), sort, descending, 1, 5)]
+    questions = [Question(words, "", sort, descending, 1, 5) for words in ((), ("x",))]
     for revision, changes in enumerate(steps, 1):
         for number, state in changes:
-            made = entry(f"p{number:02}", *((state[0], state[0] or None) if state else ()), host=state[1] if state else "")
+            made = entry(file_of(number), *((state[0], state[0] or None) if state else ()), host=state[1] if state else "")
             if state is None:
                 present.pop(made.id, None)
+            elif made.id in present:  # the same as before, and changed
+                was = present[made.id]
+                was.found, was.files, was.summary, was.summary_key = made.found, made.files, made.summary, made.summary_key
             else:
                 present[made.id] = made
-        changed = [id_of(f"p{number:02}") for number, _ in changes]
+        changed = [id_of(file_of(number)) for number, _ in changes]
         kept.update(news_of(list(present.values()), revision - 1, revision, changed if revision > 1 else None), NOW)
-        for question in questions:
+        for question in (*questions, Question(("p",) * revision, "", sort, descending, 1, 5)):  # the last is made anew each time
             for page in (1, 2, 3):
                 asked = replace(question, page=page)
                 assert page_of(kept, asked) == page_of(listing_of(list(present.values())), asked)
@@ -276,9 +284,9 @@ def test_an_order_in_the_making_holds_up_nobody_and_misses_nothing(all_new: bool
     later = [entry("a", host="x"), entry("c", host="x")]
     fill, made = orders.Order.fill, []
 
-    def filled(order: Any, entries: Any, texts: Any, now_ns: int) -> None:
+    def filled(order: Any, entries: Any, texts: Any, now_ns: int) -> Iterator[None]:
         made.append(order)
-        fill(order, entries, texts, now_ns)
+        yield from fill(order, entries, texts, now_ns)
         if len(made) > 1:
             return
         assert listing.page(wanted, lambda _: None) is None
@@ -290,21 +298,6 @@ def test_an_order_in_the_making_holds_up_nobody_and_misses_nothing(all_new: bool
         page = page_of(listing, wanted)
     assert [each.name for each in page.entries] == ["c", "a"]
     assert len(made) == (2 if all_new else 1)
-
-
-def test_texts_read_ahead_are_those_of_now(tmp_path: Path) -> None:
-    """What changes while they are read is searched as it is then."""
-    listing, later = listing_of([entry("a"), entry("b", host="x")]), [entry("a", host="x"), entry("b")]
-    with mock.patch.object(listing_module, "text_of", side_effect=text_of) as read:
-
-        def changing(*arguments: Any) -> str:
-            if read.call_count == 1:
-                listing.update(news_of(later, 1, 2, [id_of(name) for name in "ab"]), NOW)
-            return text_of(*arguments)
-
-        read.side_effect = changing
-        listing.read_texts(NOW)
-    assert [each.name for each in page_of(listing, Question.parse({"q": "x"})).entries] == ["a"]
 
 
 def test_a_known_order_with_little_news_needs_no_thread() -> None:
@@ -333,11 +326,12 @@ def test_an_order_that_many_want_is_made_once_and_holds_up_no_other(tmp_path: Pa
     put(tmp_path / "a.pb.gz", pprof())
     goes_on, make, made = threading.Event(), Listing.make, []
 
-    def slowly(listing: Listing, question: Question, now_ns: int) -> None:
+    async def slowly(listing: Listing, question: Question, now_ns: int) -> None:
         if question.words:
             made.append(question)
-            assert goes_on.wait(DEADLINE)
-        make(listing, question, now_ns)
+            while not goes_on.is_set():
+                await asyncio.sleep(0.01)
+        await make(listing, question, now_ns)
 
     with viewer(tmp_path) as running, mock.patch.object(Listing, "make", slowly), ThreadPoolExecutor(4) as clients:
         try:
@@ -350,9 +344,3 @@ def test_an_order_that_many_want_is_made_once_and_holds_up_no_other(tmp_path: Pa
             goes_on.set()
         assert [each.result(DEADLINE)["shown"] for each in waiting] == [1] * 4
     assert len(made) == 1
-
-
-@given(st.lists(st.tuples(st.integers(), st.text())))
-def test_rows_sorted_in_runs_are_sorted(rows: list[tuple[int, str]]) -> None:
-    with mock.patch.object(orders, "RUN", 3):
-        assert orders._sorted(rows) == sorted(rows)

@@ -45,17 +45,14 @@ class Services:
     failures: RateLimit = field(default_factory=RateLimit)
     subjects: Subjects = field(default_factory=Subjects)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "plopi view"))
-    orders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plopi order"))
-    """For new orders of the index, one after the other, so that known ones are answered meanwhile."""
-    making: dict[Which, asyncio.Future[None]] = field(default_factory=dict)
+    making: dict[Which, asyncio.Task[None]] = field(default_factory=dict)
 
     async def order(self, question: Question, now_ns: int) -> None:
         """Have the index made in the order that ``question`` needs. Whoever wants the same one waits for the same work."""
-        which, loop = which_of(question), asyncio.get_running_loop()
+        which = which_of(question)
         if which not in self.making:
-            made = self.making[which] = loop.run_in_executor(self.orders, self.listing.make, question, now_ns)
+            made = self.making[which] = asyncio.create_task(self.listing.make(question, now_ns))
             made.add_done_callback(lambda _: self.making.pop(which))
-            loop.run_in_executor(self.orders, self.listing.read_texts, now_ns)
         await asyncio.shield(self.making[which])
 
     @property

@@ -20,8 +20,10 @@ MAX_NOTES = 100
 
 
 class Unreadable(PlopiError):
-    """A file that cannot be shown, and why. ``lasting``: it will not change until the file does. ``key``: what the file was, where
-    that was seen."""
+    """A file that cannot be shown, and why.
+
+    ``lasting``: it will not change until the file does. ``key``: what the file was then, where that was seen.
+    """
 
     def __init__(self, reason: str, lasting: bool = True, key: Key | None = None) -> None:
         super().__init__(reason)
