@@ -14,6 +14,7 @@ from workloads import (
     count_words,
     drive_bursts,
     drive_c_calls,
+    drive_requests,
     drive_threads,
     escape_points,
     repeat,
@@ -179,4 +180,5 @@ WALL_WORKLOADS: dict[str, Callable[[float], None]] = {
     "c_calls": drive_c_calls,
     "threads": drive_threads,
     "bursts": drive_bursts,
+    "requests": drive_requests,
 }

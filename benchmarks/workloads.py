@@ -191,6 +191,59 @@ def drive_bursts(until: float) -> None:
         thread.join()
 
 
+# --- a thread for each request: it works a little, waits a little, and ends ---
+
+
+def hash_body() -> object:
+    """Outside the GIL."""
+    return hashlib.pbkdf2_hmac("sha256", b"body", b"salt", 12_000)
+
+
+def ask_cache() -> None:
+    time.sleep(dice.uniform(0.001, 0.002))
+
+
+def ask_database() -> None:
+    time.sleep(dice.uniform(0.003, 0.008))
+
+
+def ask_elsewhere() -> None:
+    time.sleep(dice.uniform(0.012, 0.022))
+
+
+def answer_briefly() -> None:
+    """2 to 3 ms."""
+    run(sort_by_insertion, times=6)
+    run(ask_cache)
+
+
+def answer_from_database() -> None:
+    """6 to 12 ms."""
+    run(count_words, times=5)
+    run(ask_database)
+    run(check_digits, 4_539_148_803, times=20)
+
+
+def answer_at_length() -> None:
+    """20 to 35 ms."""
+    run(hash_body)
+    run(ask_elsewhere)
+    run(escape_points, times=16)
+
+
+REQUESTS = (answer_briefly,) * 6 + (answer_from_database,) * 3 + (answer_at_length,)
+
+
+def drive_requests(until: float) -> None:
+    threads = []
+    while time.monotonic() < until:
+        threads.append(threading.Thread(target=run, args=(dice.choice(REQUESTS),)))
+        threads[-1].start()
+        time.sleep(dice.uniform(0.001, 0.006))
+    for thread in threads:
+        thread.join()
+
+
 # --- the garbage collector ---
 
 
@@ -242,6 +295,7 @@ CPU_WORKLOADS: dict[str, Callable[[float], None]] = {
     "threads": drive_threads,
     "blocked_main": drive_blocked_main,
     "bursts": drive_bursts,
+    "requests": drive_requests,
     "gc": drive_gc,
     "recursion": drive_recursion,
 }

@@ -57,6 +57,14 @@ static void begin_thread(void) {
     }
 }
 
+/* The calling thread runs no Python code now: its time is nobody's. */
+static void leave_out(uint64_t now) {
+    /* what a thread did before its first tick may have been before the start */
+    atomic_fetch_add_explicit(&session.foreign_ns, self.born_since ? 0 : now - self.cpu_ns, memory_order_relaxed);
+    self.born_since = 0;
+    self.cpu_ns = now;
+}
+
 /* The calling thread's own thread state, or NULL where there is nothing to sample (and then it is counted why). */
 static PyThreadState *own_thread_state(uint64_t now) {
     PyThreadState *thread = PyGILState_GetThisThreadState();
@@ -64,15 +72,12 @@ static PyThreadState *own_thread_state(uint64_t now) {
         return thread;
     }
     COUNT(foreign);
-    /* what a thread did before its first tick may have been before the start */
-    atomic_fetch_add_explicit(&session.foreign_ns, self.born_since ? 0 : now - self.cpu_ns, memory_order_relaxed);
-    self.born_since = 0;
-    self.cpu_ns = now;
+    leave_out(now);
     return NULL;
 }
 
 /* A sample of the calling thread's stack that is not published yet, or NULL (and then it is counted why). */
-static Sample *stack_now(PyThreadState *thread) {
+static Sample *stack_now(PyThreadState *thread, uint64_t now) {
     Sample *sample = pool_take(&pool);
     if (sample == NULL) {
         COUNT(lost); /* its time goes to the thread's next sample */
@@ -83,9 +88,10 @@ static Sample *stack_now(PyThreadState *thread) {
     if (depth <= 0) {
         pool_give_back(&pool, sample);
         if (depth == TORN) {
-            COUNT(torn);
+            COUNT(torn); /* as if lost */
         } else {
             COUNT(frameless);
+            leave_out(now);
         }
         return NULL;
     }
@@ -103,7 +109,7 @@ static Sample *stack_now(PyThreadState *thread) {
 /* A tick of the CPU timer: the thread's CPU time since its last such sample. */
 static void sample_cpu(uint64_t now) {
     PyThreadState *thread = own_thread_state(now);
-    Sample *sample = thread != NULL ? stack_now(thread) : NULL;
+    Sample *sample = thread != NULL ? stack_now(thread, now) : NULL;
     if (sample != NULL) {
         sample->flags |= self.born_since ? FIRST : 0;
         sample->cpu_ns = now - self.cpu_ns;
@@ -524,10 +530,10 @@ static PyObject *sampler_counters(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
     uint64_t timed = READ(timed);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "looks", atomic_load(&wall.looks), "spared", atomic_load(&wall.spared), "seen", atomic_load(&wall.seen), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "ticks", READ(ticks), "looks", atomic_load(&wall.looks), "spared", atomic_load(&wall.spared), "seen", atomic_load(&wall.seen), "lost", READ(lost), "torn", READ(torn), "foreign", READ(foreign),
                          "foreign_ns", READ(foreign_ns), "ignored", READ(ignored), "frameless", READ(frameless), "cost_ns",
                          (timed ? READ(timed_ns) / timed * READ(ticks) : 0) + atomic_load(&wall.cost_ns), "strange", tables.strange, "dropped", tables.dropped, "over",
-                         tables.over);
+                         tables.over, "untold_ns", atomic_load(&wall.untold_ns) + wall.pot_ns);
 }
 
 PyDoc_STRVAR(sees_memory_doc, "sees_memory()\n--\n\nWhether the kernel tells memory that can be read from memory that cannot.");

@@ -46,7 +46,7 @@ static Watched *row_for(int32_t tid, uint64_t ident) {
             if (row->ident == ident) {
                 return row;
             }
-            atomic_store_explicit(&row->gone, 1, memory_order_release); /* the kernel gave its number to another thread */
+            end_row(row); /* the kernel gave its number to another thread */
         } else if (whose == 0 && free_row == NULL) {
             free_row = row;
         }
@@ -73,7 +73,7 @@ static int enrol(const PyThreadState *state, PyThreadState *address, uint64_t to
     }
     int is_new = atomic_load_explicit(&row->tid, memory_order_relaxed) == 0;
     if (is_new) { /* what of it the drain reads it reads only once there is a tid */
-        row->gone = 0;
+        row->gone = row->collected = 0;
         row->still_ns = row->still = row->ran_ns = 0;
         row->due_ns = row->mark_ns = row->cpu_ns = row->share_ns = 0;
         row->told_ns = told_ns;

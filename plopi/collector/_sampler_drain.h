@@ -3,43 +3,43 @@
 #ifndef PLOPI_SAMPLER_DRAIN_H
 #define PLOPI_SAMPLER_DRAIN_H
 
-#include "_sampler_births.h"
+#include "_sampler_ends.h"
 
-/* CPU time of the process per tick of its timer so far: what the first sample of a young thread stands for. Its own clock would undercount: a thread
-   that lives for a tenth of an interval is met once in ten times, and must then stand for the ten. */
-static uint64_t mean_spacing(void) {
-    uint64_t ticks = READ(ticks), now = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    return ticks && now > began_cpu_ns ? (now - began_cpu_ns) / ticks : session.interval_ns;
-}
-
-/* What a CPU sample stands for. */
-static uint64_t cpu_of(const Sample *sample, uint64_t spacing) {
-    return sample->flags & FIRST ? spacing : sample->cpu_ns;
+/* The wall time that goes with a CPU sample: of what its thread has, as much as its CPU time is of the thread's in this drain. */
+static uint64_t take_share(Watched *row, uint64_t cpu_ns) {
+    if (row == NULL || row->cpu_ns == 0) {
+        return 0;
+    }
+    uint64_t share_ns = cpu_ns == row->cpu_ns ? row->share_ns : (uint64_t)((double)row->share_ns * ((double)cpu_ns / (double)row->cpu_ns));
+    row->cpu_ns -= cpu_ns;
+    row->share_ns -= share_ns;
+    return share_ns;
 }
 
 /* The CPU time between two samples of a thread goes half to either: each moment belongs to the nearest sample. If it all went to the
    later one, work that comes in bursts shorter than the kernel's tick would be filed under what ends a burst. */
 static void file_running(const Sample *sample, uint64_t spacing) {
     Watched *row = watched(sample->tid);
-    uint64_t cpu_ns = cpu_of(sample, spacing), wall_ns = take_share(row, cpu_ns);
+    uint64_t before_ns = cpu_before(sample, spacing), cpu_ns = before_ns + cpu_after(sample, spacing);
     uint32_t node = stack_of(&tables, sample);
     if (node == NO_ROW) {
         return;
     }
-    wall_ns += sample->flags & FIRST ? take_unmet() : 0;
+    uint64_t wall_ns = row != NULL && row->collected ? take_from_pot(cpu_ns) : take_share(row, cpu_ns);
     Leaf leaf = {bounded(&tables, node), leaf_runs_native_code(&tables, sample)}, last = swap_last_leaf(&tables, sample->thread, leaf);
     if (row != NULL) {
         row->run_node = leaf.node;
         row->run_thread = sample->thread;
     }
+    double halves = last.node == NO_ROW || sample->flags & FIRST || cpu_ns == 0 ? 0 : (double)(before_ns / 2) / (double)cpu_ns;
+    uint64_t half_ns = (uint64_t)((double)cpu_ns * halves), half_wall_ns = (uint64_t)((double)wall_ns * halves);
     if (!(session.clocks & CPU_CLOCK)) {
         if (wall_ns == 0) {
             return; /* no look met it running */
         }
-        cpu_ns = 0;
+        cpu_ns = half_ns = 0;
     }
-    uint32_t thread = thread_row(&tables, sample), halves = last.node == NO_ROW || sample->flags & FIRST ? 1 : 2;
-    uint64_t half_ns = cpu_ns - cpu_ns / halves, half_wall_ns = wall_ns - wall_ns / halves;
+    uint32_t thread = thread_row(&tables, sample);
     if (thread == NO_ROW || add_weights(&tables, leaf, thread, 1, cpu_ns - half_ns, wall_ns - half_wall_ns) < 0 ||
         ((half_ns | half_wall_ns) && add_weights(&tables, last, thread, 0, half_ns, half_wall_ns) < 0)) {
         tables.dropped++;
@@ -48,11 +48,15 @@ static void file_running(const Sample *sample, uint64_t spacing) {
 
 /* What each thread's CPU samples add up to, among which the wall time at whose end it ran is divided. */
 static void add_up_samples(uint32_t index, uint64_t spacing) {
+    wall.claims_ns = 0;
     for (; index != 0; index = atomic_load_explicit(&pool.samples[index - 1].next, memory_order_relaxed)) {
         const Sample *sample = &pool.samples[index - 1];
         Watched *row = sample->flags & FROM_WALL ? NULL : watched(sample->tid);
-        if (row != NULL) {
-            row->cpu_ns += cpu_of(sample, spacing);
+        uint64_t cpu_ns = cpu_before(sample, spacing) + cpu_after(sample, spacing);
+        if (row != NULL && row->collected) {
+            wall.claims_ns += cpu_ns;
+        } else if (row != NULL) {
+            row->cpu_ns += cpu_ns;
             row->share_ns += atomic_exchange_explicit(&row->ran_ns, 0, memory_order_relaxed);
         }
     }
@@ -60,8 +64,12 @@ static void add_up_samples(uint32_t index, uint64_t spacing) {
 
 /* What lies in the pool is taken even where that is nothing: from then on a sample that was begun before is not published (pool_publish_if). */
 static void drain_pool(void) {
+    if (session.clocks & WALL_CLOCK) {
+        collect_ended();
+    }
     uint32_t index = pool_take_ready(&pool);
     uint64_t spacing = index != 0 ? mean_spacing() : 0;
+    mark_last(index);
     if (session.clocks & WALL_CLOCK) {
         map_rows();
         add_up_samples(index, spacing);
@@ -107,15 +115,14 @@ static void settle_wall(void) {
         if (row->tid == 0) {
             continue;
         }
-        int gone = atomic_load_explicit(&row->gone, memory_order_acquire);
         if (pool_has_ready(&pool)) { /* its newest sample, which this time follows, may not be filed yet */
             continue;
         }
         settle_row(&tables, row);
-        if (gone || !wall.running) {
+        if (!row->collected && !wall.running) {
             settle_last(&tables, row);
         }
-        if (gone) {
+        if (row->collected) {
             if (map_get(&wall.by_tid, (uint64_t)row->tid) == i) {
                 map_remove(&wall.by_tid, (uint64_t)row->tid);
             }

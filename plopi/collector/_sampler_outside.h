@@ -57,11 +57,36 @@ static int walk_copy(View *view, const PyThreadState *state, const PyThreadState
     return walk_chain(view, newest.current_frame, &outer, sample, max_depth);
 }
 #else
+/* 3.15: the thread state's own frame, at the root; a thread that is in none besides is in no function. */
+static int frame_is_base(const Copy *copy, const Frame *at) {
+    Frame frame;
+    return copy_memory(copy, &frame, (uintptr_t)at, FRAME_HEAD) && frame_is_shell(&frame) && frame.previous == NULL;
+}
+
 static int walk_copy(View *view, const PyThreadState *state, const PyThreadState *address, Sample *sample, int max_depth) {
     (void)address;
     return walk_chain(view, state->current_frame, NULL, sample, max_depth);
 }
 #endif
+
+/* Copies a thread's state; the memory may be another's by now. */
+static int copy_state(const Copy *copy, const Whom *whom, PyThreadState *state) {
+    return copy_memory(copy, state, (uintptr_t)whom->state, sizeof *state) && state->interp == whom->interp && state->thread_id == whom->ident &&
+           state->native_thread_id == whom->known_as;
+}
+
+/* Whether a thread that may be running is in no Python function: in one of C's alone. */
+static int has_no_frame(const Copy *copy, const Whom *whom) {
+    PyThreadState state;
+    if (!copy_state(copy, whom, &state)) {
+        return 0;
+    }
+#ifdef HAS_CFRAME
+    return (uintptr_t)state.cframe == (uintptr_t)whom->state + offsetof(PyThreadState, root_cframe) && state.root_cframe.current_frame == NULL;
+#else
+    return state.current_frame == NULL || frame_is_base(copy, state.current_frame);
+#endif
+}
 
 /* Fills in a sample's stack; whether the thread whose clock showed `cpu_ns` has not run since, and its stack is whole. Depth 0: it has none. */
 static int look_from_outside(Copy *copy, const Whom *whom, uint64_t cpu_ns, Sample *sample, int max_depth) {
@@ -69,9 +94,7 @@ static int look_from_outside(Copy *copy, const Whom *whom, uint64_t cpu_ns, Samp
     sample->flags = sample->depth = 0;
     atomic_thread_fence(memory_order_acquire); /* after the clock, which the kernel wrote after the thread's own writes */
     int depth = TORN;
-    /* the memory may be another thread state's by now */
-    if (copy_memory(copy, &state, (uintptr_t)whom->state, sizeof state) && state.interp == whom->interp && state.thread_id == whom->ident &&
-        state.native_thread_id == whom->known_as) {
+    if (copy_state(copy, whom, &state)) {
         View view;
         view_open(&view, &state, copy);
         depth = walk_copy(&view, &state, whom->state, sample, max_depth);

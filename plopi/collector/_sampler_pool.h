@@ -17,7 +17,7 @@
 #define POOL_SAMPLES 2048u
 #define POOL_TRIES 64
 
-enum { TRUNCATED = 1, IN_GC = 2, FIRST = 4, FROM_WALL = 8 };
+enum { TRUNCATED = 1, IN_GC = 2, FIRST = 4, FROM_WALL = 8, LAST = 16 };
 enum { OF_GENERATOR = 1, CALLS_PYTHON = 2, TAGS = 7 }; /* low bits of a code pointer: what its frame is, and is doing */
 
 typedef struct {

@@ -190,6 +190,7 @@ typedef struct {
 
 typedef struct {
     Map code_rows, function_rows, location_rows, node_rows, sum_rows, thread_rows, leaf_rows;
+    Map newest;      /* by thread: its last CPU sample in this drain, of those in which it has its first */
     Map last_leaves; /* by thread: stack and mark of its last CPU sample, as `Leaf` packs them */
     Column codes, functions, locations, nodes, sums, threads;
     uint32_t free_code;       /* row + 1 */
@@ -216,7 +217,7 @@ static void tables_free(Tables *tables) {
         Py_XDECREF(ROW(tables->functions, Function, i)->name);
     }
     Map *maps[] = {&tables->code_rows, &tables->function_rows, &tables->location_rows, &tables->node_rows,
-                   &tables->sum_rows,  &tables->thread_rows,   &tables->leaf_rows,     &tables->last_leaves};
+                   &tables->sum_rows,  &tables->thread_rows,   &tables->leaf_rows,     &tables->last_leaves, &tables->newest};
     Column *columns[] = {&tables->codes, &tables->functions, &tables->locations, &tables->nodes, &tables->sums, &tables->threads};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
         map_free(maps[i]);

@@ -31,6 +31,7 @@ static __thread int ignored __attribute__((tls_model("initial-exec")));
 typedef struct {
     _Atomic int32_t tid; /* 0: this row is free */
     _Atomic int gone;
+    int collected; /* its thread has ended, and what that left is in the pot; the drain's alone */
     _Atomic uint64_t still_ns, still; /* wall time in which it did not move, for its last stack; and how many looks that were */
     _Atomic uint64_t ran_ns;          /* wall time at whose end it ran, for its CPU samples */
     uint64_t due_ns;                  /* wall time for its next sample, whichever that is; the ticker's alone, as are the next three */
@@ -66,14 +67,22 @@ static struct {
     unsigned max_level; /* of a thread's pace */
     _Atomic uint64_t looks, seen; /* turns at which threads were looked at, and samples that were taken so */
     _Atomic uint64_t spared;      /* turns at which none had to be: the looks before and after stand for them */
+    _Atomic uint64_t untold_ns;   /* wall time that is in no stack */
     _Atomic uint64_t cost_ns;     /* CPU time of the ticker and of those before it */
-    _Atomic uint32_t enrolled;    /* counts rows that were given to a thread */
+    _Atomic uint32_t enrolled, ended; /* count rows that were given to a thread, and whose thread was found gone */
     _Atomic int32_t own_tid;      /* of plopi's helper, which is not looked at */
     Map by_tid;                   /* the drain's alone, as are the next */
-    uint64_t unmet_ns;            /* wall time of threads that ran and ended without a sample */
+    uint32_t collected;           /* how many of those `ended` the drain has seen */
+    uint64_t pot_ns, claims_ns;   /* wall time in which threads ran that have ended (_sampler_ends.h), and CPU time of the samples that are to share it */
     uint32_t mapped;              /* of those `enrolled`, how many are in by_tid */
     uint32_t pass;
 } wall;
+
+/* Its thread is no more. */
+static void end_row(Watched *row) {
+    atomic_store_explicit(&row->gone, 1, memory_order_release);
+    atomic_fetch_add_explicit(&wall.ended, 1, memory_order_release);
+}
 
 /* A sample of a thread that does not run, with the time that waits in its row; 0 where it began to run, or its stack was not whole. */
 static int sample_from_outside(Watched *row, uint32_t index, const Whom *whom, uint64_t cpu_ns) {
@@ -101,7 +110,8 @@ static int sample_from_outside(Watched *row, uint32_t index, const Whom *whom, u
         atomic_fetch_add_explicit(&row->still_ns, still_ns, memory_order_relaxed);
         atomic_fetch_add_explicit(&row->still, still, memory_order_relaxed);
     } else if (stands) {
-        row->due_ns = 0; /* it runs no Python code: its time is nobody's */
+        atomic_fetch_add_explicit(&wall.untold_ns, row->due_ns, memory_order_relaxed); /* it runs no Python code */
+        row->due_ns = 0;
     }
     pool_give_back(wall.pool, sample);
     return 0;
@@ -123,12 +133,16 @@ static void look_at(Watched *row, uint32_t index, PyThreadState *state, uint64_t
     uint64_t cpu_ns = read_clock(clock);
     pace_on(&row->pace, cpu_ns, now, wall.max_level);
     if (cpu_ns == 0) {
-        atomic_store_explicit(&row->gone, 1, memory_order_release);
+        end_row(row);
     } else if (cpu_ns == row->mark_ns) {
         atomic_fetch_add_explicit(&row->still_ns, wall_ns, memory_order_relaxed);
         atomic_fetch_add_explicit(&row->still, 1, memory_order_relaxed);
     } else if (read_clock(clock) != cpu_ns) { /* a clock that moves is that of a thread which runs */
-        atomic_fetch_add_explicit(&row->ran_ns, row->due_ns + wall_ns, memory_order_relaxed);
+        if (has_no_frame(&wall.copy, &whom)) {
+            atomic_fetch_add_explicit(&wall.untold_ns, row->due_ns + wall_ns, memory_order_relaxed);
+        } else {
+            atomic_fetch_add_explicit(&row->ran_ns, row->due_ns + wall_ns, memory_order_relaxed);
+        }
         row->due_ns = row->mark_ns = 0;
     } else {
         row->due_ns += wall_ns;
@@ -147,7 +161,7 @@ static uint64_t look_round(uint64_t turn, uint64_t now) {
             continue;
         }
         if (tid == atomic_load_explicit(&wall.own_tid, memory_order_relaxed)) { /* met before it told */
-            atomic_store_explicit(&row->gone, 1, memory_order_release);
+            end_row(row);
             continue;
         }
         PyThreadState *state = atomic_load_explicit(&row->state, memory_order_relaxed);
@@ -287,41 +301,22 @@ static void file_standing(Tables *tables, const Sample *sample) {
     }
 }
 
-/* The wall time that goes with a CPU sample: of what its thread has, as much as its CPU time is of the thread's in this drain. */
-static uint64_t take_share(Watched *row, uint64_t cpu_ns) {
-    if (row == NULL || row->cpu_ns == 0) {
-        return 0;
-    }
-    uint64_t share_ns = cpu_ns == row->cpu_ns ? row->share_ns : (uint64_t)((double)row->share_ns * ((double)cpu_ns / (double)row->cpu_ns));
-    row->cpu_ns -= cpu_ns;
-    row->share_ns -= share_ns;
-    return share_ns;
-}
-
 /* Give a thread's still time to the last stack it stood in. To be called when no sample of it is waiting. */
 static void settle_row(Tables *tables, Watched *row) {
     uint64_t still_ns = atomic_exchange(&row->still_ns, 0), looks = atomic_exchange(&row->still, 0);
     file_wall_time(tables, row, row->node, row->thread, looks, still_ns);
 }
 
-/* What waits for a sample goes to the last there was, if none will come: the thread has ended, or the sampling. Where there was none, it ran
-   and soon ended: as many threads do that, the samples which meet some of them stand for all. */
+/* What waits for a sample goes to the last there was, when there will be no more looks. */
 static void settle_last(Tables *tables, Watched *row) {
     uint64_t left_ns = atomic_exchange(&row->ran_ns, 0) + row->share_ns + row->due_ns;
     row->share_ns = row->due_ns = 0;
-    if (row->run_node != NO_ROW) {
-        file_wall_time(tables, row, row->run_node, row->run_thread, left_ns != 0, left_ns);
-    } else if (row->node != NO_ROW) {
-        file_wall_time(tables, row, row->node, row->thread, left_ns != 0, left_ns);
+    int ran = row->run_node != NO_ROW;
+    if (ran || row->node != NO_ROW) {
+        file_wall_time(tables, row, ran ? row->run_node : row->node, ran ? row->run_thread : row->thread, left_ns != 0, left_ns);
     } else {
-        wall.unmet_ns += left_ns;
+        wall.untold_ns += left_ns;
     }
-}
-
-static uint64_t take_unmet(void) {
-    uint64_t unmet_ns = wall.unmet_ns;
-    wall.unmet_ns = 0;
-    return unmet_ns;
 }
 
 static void clear_rows(void) {
@@ -331,7 +326,7 @@ static void clear_rows(void) {
 
 static void wall_forget(void) {
     map_free(&wall.by_tid);
-    wall.unmet_ns = 0;
+    wall.pot_ns = wall.untold_ns = 0;
     clear_rows();
 }
 

@@ -206,6 +206,9 @@ class NativeEngine:
             self.tally.note(
                 f"{counters['foreign_ns'] / 1e9:.3f} s of CPU time was of threads that run no Python code of the main interpreter"
             )
+        if self.plan.measures_wall and counters["untold_ns"] > 100_000_000:
+            untold = f"{counters['untold_ns'] / 1e9:.3f} s of wall time is in no stack"
+            self.tally.note(f"{untold}: of threads that ran no Python code then, or that no CPU sample met")
 
     def pause(self) -> None:
         self._paused = True
