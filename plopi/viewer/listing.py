@@ -7,14 +7,14 @@ import bisect
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from plopi.errors import UsageError
 from plopi.viewer.entries import Entry, revision_of, shown
-from plopi.viewer.orders import BY_TEXT, Order, Which, by_name, text_of
+from plopi.viewer.orders import BY_TEXT, Listed, Order, Which, by_name
 from plopi.viewer.processes import Vital
 
 SORTS = (
@@ -24,11 +24,9 @@ SORTS = (
 NEEDS_VITALS = frozenset(("cpu_percent", "rss"))
 MAX_PER, MAX_QUERY = 200, 200
 MOST_ORDERS = 16
-MOST_ROWS = 400_000
-"""In all orders together, or twice as many as there are profiles: a row takes about 100 bytes in each."""
 FEW = 100
 """So many changes are taken in by the loop itself."""
-SLICE_SECONDS = 0.004
+SLICE_SECONDS = 0.02
 """For so long an order is made before the loop goes round. A thread would hold it up more: the loop would wait for its turn after
 each call to the system."""
 MOST_ONE_BY_ONE = 1000
@@ -98,9 +96,9 @@ class Page:
 class _Making:
     """Work on what was there when it began: what changed meanwhile, and whether all of it did."""
 
-    entries: list[Entry]
-    texts: list[str]
-    missed: dict[str, Entry] = field(default_factory=dict)
+    profiles: list[Listed]
+    missed: dict[str, Listed | None] = field(default_factory=dict)
+    """As they were."""
     stale: bool = False
 
 
@@ -114,10 +112,8 @@ class Listing:
         self.revision = -1
         """Of the store, up to which all changes are known."""
         self._lock = threading.Lock()
-        self._entries: dict[str, Entry] = {}
-        self._by_name: list[Entry] = []
-        self._texts: list[str] = []
-        """Of each in ``_by_name``, made when it changes: when somebody searches, it would take longer than the search."""
+        self._listed: dict[str, Listed] = {}
+        self._by_name: list[Listed] = []
         self._orders: OrderedDict[Which, Order] = OrderedDict()
         self._making: _Making | None = None
         self._turn = asyncio.Lock()
@@ -129,7 +125,7 @@ class Listing:
             if news.revision <= self.revision:
                 return
             changed = None if news.changed is None else [each for each, at in news.changed if at > self.revision]
-            if changed is None or len(changed) > MOST_ONE_BY_ONE + len(self._entries) // 10:
+            if changed is None or len(changed) > MOST_ONE_BY_ONE + len(self._listed) // 10:
                 self._take_all(news, now_ns)
                 return
             for profile_id in changed:
@@ -156,24 +152,24 @@ class Listing:
             page = min(question.page, pages)
             start, end = (page - 1) * question.per, page * question.per
             rows = order.rows(0, len(order)) if by_vitals else order.rows(start, min(end, len(order)))
-            entries = [self._entries[each] for each in rows]
+            entries = [self._listed[each].entry for each in rows]
         if by_vitals:
             entries = _by_vitals(entries, question, vital)[start:end]
         return Page(entries, len(order), page, pages)
 
-    async def make(self, question: Question, now_ns: int) -> None:
+    async def make(self, question: Question) -> None:
         """Have the order there that ``page`` needs. Takes long with many profiles, and holds up no other method meanwhile."""
         which = which_of(question)
         async with self._turn:
             while which not in self._orders:
                 order = Order(which)
                 async with self._locked():
-                    making = self._making = _Making(self._by_name.copy(), self._texts.copy())
-                await _in_slices(order.fill(making.entries, making.texts, now_ns))
+                    making = self._making = _Making(self._by_name.copy())
+                await _in_slices(order.fill(making.profiles))
                 async with self._locked():
                     self._making = None
                     if not making.stale:
-                        self._add(order, making.missed.values(), now_ns)
+                        self._add(order, making.missed)
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
@@ -185,56 +181,42 @@ class Listing:
         finally:
             self._lock.release()
 
-    def _add(self, order: Order, missed: Iterable[Entry], now_ns: int) -> None:
+    def _add(self, order: Order, missed: Mapping[str, Listed | None]) -> None:
         """Take an order among those that are kept up, and into it what changed since work on it began."""
         self._orders[order.which] = order
-        for each in missed:
-            self._put(order, each, now_ns)
-        most = max(MOST_ROWS, 2 * len(self._entries))
-        while len(self._orders) > MOST_ORDERS or sum(map(len, self._orders.values())) > most:
+        for profile_id, before in missed.items():
+            order.replace(before, self._listed.get(profile_id))
+        while len(self._orders) > MOST_ORDERS:
             self._orders.popitem(last=False)
 
-    def _put(self, order: Order, entry: Entry, now_ns: int) -> None:
-        if entry.id in self._entries:
-            order.put(self._entries[entry.id], self._texts[self._index(entry)], now_ns)
-        else:
-            order.drop(entry)
-
     def _take_all(self, news: News, now_ns: int) -> None:
-        self._by_name = by_name([entry for each in news.ids() if (entry := news.get(each)) is not None])
-        self._entries = {entry.id: entry for entry in self._by_name}
-        self._texts = [text_of(entry, now_ns) for entry in self._by_name]
+        entries = by_name([entry for each in news.ids() if (entry := news.get(each)) is not None])
+        self._by_name = [Listed.of(entry, now_ns) for entry in entries]
+        self._listed = {each.id: each for each in self._by_name}
         self._orders.clear()
         if self._making is not None:
             self._making.stale = True
         self.revision = news.revision
 
-    def _take(self, profile_id: str, after: Entry | None, now_ns: int) -> None:
-        before = self._entries.get(profile_id)
+    def _take(self, profile_id: str, entry: Entry | None, now_ns: int) -> None:
+        before = self._listed.get(profile_id)
+        after = None if entry is None else Listed.of(entry, now_ns)
+        self._replace(before, after)
+        if self._making is not None:
+            self._making.missed.setdefault(profile_id, before)
+        for order in self._orders.values():
+            order.replace(before, after)
+
+    def _replace(self, before: Listed | None, after: Listed | None) -> None:
         either = after or before
         if either is None:
             return
-        if before is not after:
-            self._replace(before, after)
-        if after is not None:
-            self._texts[self._index(after)] = text_of(after, now_ns)
-        if self._making is not None:
-            self._making.missed[profile_id] = either
-        for order in self._orders.values():
-            self._put(order, either, now_ns)
-
-    def _replace(self, before: Entry | None, after: Entry | None) -> None:
-        if before is not None:
-            at = self._index(before)
-            del self._entries[before.id], self._by_name[at], self._texts[at]
-        if after is not None:
-            at = self._index(after)
-            self._entries[after.id] = after
-            self._by_name.insert(at, after)
-            self._texts.insert(at, "")
-
-    def _index(self, entry: Entry) -> int:
-        return bisect.bisect_left(self._by_name, _place(entry), key=_place)
+        at = bisect.bisect_left(self._by_name, _place(either), key=_place)
+        self._by_name[at : at + (before is not None)] = [] if after is None else [after]
+        if after is None:
+            del self._listed[either.id]
+        else:
+            self._listed[after.id] = after
 
 
 async def _in_slices(steps: Iterator[None]) -> None:
@@ -246,8 +228,8 @@ async def _in_slices(steps: Iterator[None]) -> None:
             until = time.monotonic() + SLICE_SECONDS
 
 
-def _place(entry: Entry) -> tuple[str, str]:
-    return entry.name, entry.id
+def _place(profile: Listed) -> tuple[str, str]:
+    return profile.name, profile.id
 
 
 def which_of(question: Question) -> Which:

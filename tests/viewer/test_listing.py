@@ -52,7 +52,7 @@ def listing_of(entries: list[Entry]) -> Listing:
 
 
 def page_of(listing: Listing, question: Question, vital: Callable[[Entry], Vital | None] = lambda _: None) -> Page:
-    asyncio.run(listing.make(question, NOW))
+    asyncio.run(listing.make(question))
     page = listing.page(question, vital)
     assert page is not None
     return page
@@ -284,15 +284,16 @@ def test_an_order_in_the_making_holds_up_nobody_and_misses_nothing(all_new: bool
     later = [entry("a", host="x"), entry("c", host="x")]
     fill, made = orders.Order.fill, []
 
-    def filled(order: Any, entries: Any, texts: Any, now_ns: int) -> Iterator[None]:
+    def filled(order: Any, profiles: Any) -> Iterator[None]:
         made.append(order)
-        yield from fill(order, entries, texts, now_ns)
+        yield from fill(order, profiles)
         if len(made) > 1:
             return
         assert listing.page(wanted, lambda _: None) is None
         seen = listing.page(known, lambda _: None)
         assert seen and seen.matching == 2
-        listing.update(news_of(later, 1, 2, None if all_new else [id_of(name) for name in "abc"]), NOW)
+        for revision in (2, 3):
+            listing.update(news_of(later, 1, revision, None if all_new else [id_of(name) for name in "abc"]), NOW)
 
     with mock.patch.object(orders.Order, "fill", filled):
         page = page_of(listing, wanted)
@@ -312,10 +313,10 @@ def test_a_known_order_with_little_news_needs_no_thread() -> None:
     assert not listing.is_at_hand(Question(sort="rss"), news_of([], 1, 2, few)), "all processes are asked for that"
 
 
-def test_orders_of_many_profiles_are_few() -> None:
+def test_orders_are_few() -> None:
     """What somebody looked at last stays."""
     listing, asked = listing_of([entry(name) for name in "abc"]), [Question(sort=sort) for sort in ("size", "name", "host")]
-    with mock.patch.object(listing_module, "MOST_ROWS", 6):
+    with mock.patch.object(listing_module, "MOST_ORDERS", 2):
         for question in asked:
             page_of(listing, question)
     assert [bool(listing.page(question, lambda _: None)) for question in asked] == [False, True, True]
@@ -326,12 +327,12 @@ def test_an_order_that_many_want_is_made_once_and_holds_up_no_other(tmp_path: Pa
     put(tmp_path / "a.pb.gz", pprof())
     goes_on, make, made = threading.Event(), Listing.make, []
 
-    async def slowly(listing: Listing, question: Question, now_ns: int) -> None:
+    async def slowly(listing: Listing, question: Question) -> None:
         if question.words:
             made.append(question)
             while not goes_on.is_set():
                 await asyncio.sleep(0.01)
-        await make(listing, question, now_ns)
+        await make(listing, question)
 
     with viewer(tmp_path) as running, mock.patch.object(Listing, "make", slowly), ThreadPoolExecutor(4) as clients:
         try:

@@ -72,7 +72,7 @@ class Profiles(Api):
         loop = asyncio.get_running_loop()
         body = make() if listing.is_at_hand(question, news) else await loop.run_in_executor(self.services.threads, make)
         while body is None:
-            await self.services.order(question, now_ns)
+            await self.services.order(question)
             body = await loop.run_in_executor(self.services.threads, make)
         self.send_json(body)
         store.prefer(looked_at)

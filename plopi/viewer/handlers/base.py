@@ -47,11 +47,11 @@ class Services:
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "plopi view"))
     making: dict[Which, asyncio.Task[None]] = field(default_factory=dict)
 
-    async def order(self, question: Question, now_ns: int) -> None:
+    async def order(self, question: Question) -> None:
         """Have the index made in the order that ``question`` needs. Whoever wants the same one waits for the same work."""
         which = which_of(question)
         if which not in self.making:
-            made = self.making[which] = asyncio.create_task(self.listing.make(question, now_ns))
+            made = self.making[which] = asyncio.create_task(self.listing.make(question))
             made.add_done_callback(lambda _: self.making.pop(which))
         await asyncio.shield(self.making[which])
 
