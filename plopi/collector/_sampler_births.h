@@ -73,7 +73,7 @@ static int enrol(const PyThreadState *state, PyThreadState *address, uint64_t to
     }
     int is_new = atomic_load_explicit(&row->tid, memory_order_relaxed) == 0;
     if (is_new) { /* what of it the drain reads it reads only once there is a tid */
-        row->gone = row->collected = 0;
+        row->gone = row->ended = 0;
         row->still_ns = row->still = row->ran_ns = 0;
         row->due_ns = row->mark_ns = row->cpu_ns = row->share_ns = 0;
         row->told_ns = told_ns;

@@ -25,7 +25,7 @@ static void file_running(const Sample *sample, uint64_t spacing) {
     if (node == NO_ROW) {
         return;
     }
-    uint64_t wall_ns = row != NULL && row->collected ? take_from_pot(cpu_ns) : take_share(row, cpu_ns);
+    uint64_t wall_ns = row != NULL && row->ended ? take_from_pot(cpu_ns) : take_share(row, cpu_ns);
     Leaf leaf = {bounded(&tables, node), leaf_runs_native_code(&tables, sample)}, last = swap_last_leaf(&tables, sample->thread, leaf);
     if (row != NULL) {
         row->run_node = leaf.node;
@@ -52,11 +52,8 @@ static void add_up_samples(uint32_t index, uint64_t spacing) {
     for (; index != 0; index = atomic_load_explicit(&pool.samples[index - 1].next, memory_order_relaxed)) {
         const Sample *sample = &pool.samples[index - 1];
         Watched *row = sample->flags & FROM_WALL ? NULL : watched(sample->tid);
-        uint64_t cpu_ns = cpu_before(sample, spacing) + cpu_after(sample, spacing);
-        if (row != NULL && row->collected) {
-            wall.claims_ns += cpu_ns;
-        } else if (row != NULL) {
-            row->cpu_ns += cpu_ns;
+        if (row != NULL) {
+            row->cpu_ns += cpu_before(sample, spacing) + cpu_after(sample, spacing);
             row->share_ns += atomic_exchange_explicit(&row->ran_ns, 0, memory_order_relaxed);
         }
     }
@@ -64,15 +61,20 @@ static void add_up_samples(uint32_t index, uint64_t spacing) {
 
 /* What lies in the pool is taken even where that is nothing: from then on a sample that was begun before is not published (pool_publish_if). */
 static void drain_pool(void) {
+    uint32_t found_ended = wall.found_ended;
     if (session.clocks & WALL_CLOCK) {
-        collect_ended();
+        find_ended();
     }
     uint32_t index = pool_take_ready(&pool);
-    uint64_t spacing = index != 0 ? mean_spacing() : 0;
+    int some_ended = wall.found_ended != found_ended;
+    uint64_t spacing = index != 0 || some_ended ? mean_spacing() : 0;
     mark_last(index);
     if (session.clocks & WALL_CLOCK) {
         map_rows();
         add_up_samples(index, spacing);
+        if (some_ended) {
+            fill_pot(spacing);
+        }
     }
     while (index != 0) {
         Sample *sample = &pool.samples[index - 1];
@@ -119,10 +121,10 @@ static void settle_wall(void) {
             continue;
         }
         settle_row(&tables, row);
-        if (!row->collected && !wall.running) {
+        if (!row->ended && !wall.running) {
             settle_last(&tables, row);
         }
-        if (row->collected) {
+        if (row->ended) {
             if (map_get(&wall.by_tid, (uint64_t)row->tid) == i) {
                 map_remove(&wall.by_tid, (uint64_t)row->tid);
             }

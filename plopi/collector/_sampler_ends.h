@@ -56,21 +56,31 @@ static void mark_last(uint32_t index) {
     }
 }
 
-/* Into the pot with what they ran; their samples are all written by now. To be called before these are taken. */
-static void collect_ended(void) {
+/* Threads that have ended: their samples are all written by now. To be called before these are taken. */
+static void find_ended(void) {
     uint32_t ended = atomic_load_explicit(&wall.ended, memory_order_acquire);
-    uint64_t most_ns = ended != wall.collected ? CHANCE * mean_spacing() : 0;
-    for (uint32_t i = 0; ended != wall.collected && i < atomic_load(&wall.count); i++) {
+    for (uint32_t i = 0; ended != wall.found_ended && i < atomic_load(&wall.count); i++) {
         Watched *row = &wall.rows[i];
-        if (row->tid != 0 && !row->collected && atomic_load_explicit(&row->gone, memory_order_acquire)) {
-            uint64_t left_ns = atomic_exchange(&row->ran_ns, 0) + row->share_ns + row->due_ns;
+        if (row->tid != 0 && atomic_load_explicit(&row->gone, memory_order_acquire) && row->ended == NOT_ENDED) {
+            row->ended = ENDED;
+        }
+    }
+    wall.found_ended = ended;
+}
+
+/* Into the pot with what they ran, once it is known what their samples stand for. */
+static void fill_pot(uint64_t spacing) {
+    for (uint32_t i = 0; i < atomic_load(&wall.count); i++) {
+        Watched *row = &wall.rows[i];
+        if (row->tid != 0 && row->ended == ENDED) {
+            uint64_t left_ns = atomic_exchange(&row->ran_ns, 0) + row->share_ns + row->due_ns, most_ns = row->cpu_ns + CHANCE * spacing;
+            row->ended = IN_POT;
             row->share_ns = row->due_ns = 0;
-            row->collected = 1;
+            wall.claims_ns += row->cpu_ns;
             wall.pot_ns += left_ns < most_ns ? left_ns : most_ns;
             wall.untold_ns += left_ns < most_ns ? 0 : left_ns - most_ns;
         }
     }
-    wall.collected = ended;
 }
 
 /* Wall time out of the pot for a sample that stands for so much CPU time; at most twice that. */

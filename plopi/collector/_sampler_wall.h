@@ -31,7 +31,7 @@ static __thread int ignored __attribute__((tls_model("initial-exec")));
 typedef struct {
     _Atomic int32_t tid; /* 0: this row is free */
     _Atomic int gone;
-    int collected; /* its thread has ended, and what that left is in the pot; the drain's alone */
+    enum { NOT_ENDED, ENDED, IN_POT } ended; /* what the drain knows of that; the drain's alone */
     _Atomic uint64_t still_ns, still; /* wall time in which it did not move, for its last stack; and how many looks that were */
     _Atomic uint64_t ran_ns;          /* wall time at whose end it ran, for its CPU samples */
     uint64_t due_ns;                  /* wall time for its next sample, whichever that is; the ticker's alone, as are the next three */
@@ -72,7 +72,7 @@ static struct {
     _Atomic uint32_t enrolled, ended; /* count rows that were given to a thread, and whose thread was found gone */
     _Atomic int32_t own_tid;      /* of plopi's helper, which is not looked at */
     Map by_tid;                   /* the drain's alone, as are the next */
-    uint32_t collected;           /* how many of those `ended` the drain has seen */
+    uint32_t found_ended;         /* how many of those `ended` the drain has seen */
     uint64_t pot_ns, claims_ns;   /* wall time in which threads ran that have ended (_sampler_ends.h), and CPU time of the samples that are to share it */
     uint32_t mapped;              /* of those `enrolled`, how many are in by_tid */
     uint32_t pass;

@@ -78,6 +78,20 @@ print(json.dumps([shares(profiled(work, mode="wall", interval=0.001).snapshot(),
     assert sums["begins"] == pytest.approx(truth["begins"], rel=0.25), (sums, truth)
 
 
+def test_a_long_thread_that_ends_keeps_what_it_ran_since_the_last_drain(native: Built) -> None:
+    sums, truth = run(
+        native,
+        WORK
+        + """
+def work():
+    thread = threading.Thread(target=measured, args=(begins, 0.7, time.monotonic))
+    thread.start(); thread.join(); time.sleep(0.1)
+print(json.dumps([shares(profiled(work, mode="wall", interval=0.005).snapshot(), "wall"), truth]))
+""",
+    )
+    assert sums["begins"] == pytest.approx(truth["begins"], rel=0.1), (sums, truth)
+
+
 @pytest.mark.parametrize("long", ["in C alone", "without samples"])
 def test_a_long_thread_that_took_no_sample_gives_its_wall_time_to_nobody(native: Built, long: str) -> None:
     """Of C code with a thread state but no Python function, or with the signal blocked: the next thread that was met got it."""
