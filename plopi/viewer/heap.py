@@ -23,7 +23,7 @@ def set_aside() -> None:
 
 
 class Heap:
-    """Counts what a store keeps.
+    """Counts what a store keeps, or a listing.
 
     What was set aside is freed as ever once nobody refers to it, but cycles in it are never found. So it is done only after
     a round, and a number of times that is bounded by how much is kept at once, however much comes and goes.

@@ -14,6 +14,7 @@ from typing import Any
 
 from plopi.errors import UsageError
 from plopi.viewer.entries import Entry, revision_of, shown
+from plopi.viewer.heap import Heap
 from plopi.viewer.orders import BY_TEXT, Listed, Order, Which, by_name
 from plopi.viewer.processes import Vital
 
@@ -116,6 +117,7 @@ class Listing:
         self._by_name: list[Listed] = []
         self._orders: OrderedDict[Which, Order] = OrderedDict()
         self._making: _Making | None = None
+        self._heap = Heap()
         self._turn = asyncio.Lock()
         """To make an order: one after the other, so that the first is there soon."""
 
@@ -193,6 +195,7 @@ class Listing:
         entries = by_name([entry for each in news.ids() if (entry := news.get(each)) is not None])
         self._by_name = [Listed.of(entry, now_ns) for entry in entries]
         self._listed = {each.id: each for each in self._by_name}
+        self._heap.keeps(len(self._by_name))
         self._orders.clear()
         if self._making is not None:
             self._making.stale = True

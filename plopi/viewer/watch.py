@@ -23,9 +23,10 @@ EVENTS_SECONDS = 5.0
 """Where the system tells no changes, or lost track of them, it is asked for them again after this long."""
 COST_FACTOR = 20
 """A full scan may take one part in so many of the time: 100,000 files are not listed every second."""
-
 BUSY_FACTOR = 4
 """On a busy machine a scan lasts longer than it costs, on a slow file system others pay: one part in so many of it counts."""
+RUN, REST_SECONDS = 100, 0.002
+"""After so many files a scan rests for so long, since the loop waits for its turn after each of its own calls meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,13 @@ class Watcher:
         max_size: int,
         clock: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
+        rest: Callable[[float], None] = time.sleep,
     ) -> None:
         self.directory = directory
         self._max_size = max_size
         self._clock = clock
         self._now_ns = now_ns
+        self._rest = rest
         self._files: dict[str, Found] = {}
         self._hot: set[str] = set()
         """Of these, the names that are looked at in every scan."""
@@ -159,7 +162,9 @@ class Watcher:
         changed: list[Found] = []
         files: dict[str, Found] = {}
         with os.scandir(fd) as entries:
-            for entry in entries:
+            for count, entry in enumerate(entries, 1):
+                if count % RUN == 0 and self._files:  # nobody is shown anything before the first scan
+                    self._rest(REST_SECONDS)
                 if not entry.name.startswith("."):
                     self._look(entry.name, partial(entry.stat, follow_symlinks=False), files, changed)
         gone = tuple(name for name in self._files if name not in files)

@@ -25,7 +25,7 @@ from plopi.viewer.entries import Entry, id_of, name_of, stem_of
 from plopi.viewer.listing import FEW, Listing, News, Page, Question, row
 from plopi.viewer.processes import Processes, Vital
 from plopi.viewer.readers.results import Key, Summary, Unreadable
-from plopi.viewer.watch import Found, Watcher
+from plopi.viewer.watch import REST_SECONDS, RUN, Found, Watcher
 
 NOW = 10**18
 
@@ -131,7 +131,8 @@ class Scanner:
     def __init__(self, directory: Path) -> None:
         self.now = 0.0
         self.wall = 0
-        self.watcher = Watcher(directory, 2**20, clock=lambda: self.now, now_ns=lambda: self.wall)
+        self.rests: list[float] = []
+        self.watcher = Watcher(directory, 2**20, clock=lambda: self.now, now_ns=lambda: self.wall, rest=self.rests.append)
 
     def scan(self) -> tuple[set[str], set[str]]:
         changes = self.watcher.scan()
@@ -176,6 +177,16 @@ def test_a_new_name_is_seen_at_once_however_dear_the_scan(tmp_path: Path) -> Non
     scanner.scan()
     (tmp_path / "new").write_text("1")
     assert scanner.scan() == ({"new"}, set())
+
+
+def test_a_scan_of_many_files_rests_now_and_then_but_not_the_first(tmp_path: Path) -> None:
+    scanner = Scanner(tmp_path)
+    for number in range(2 * RUN + 1):
+        (tmp_path / str(number)).touch()
+    scanner.scan()
+    assert scanner.rests == []
+    scanner.scan()
+    assert scanner.rests == [REST_SECONDS] * 2
 
 
 def test_opening_takes_regular_files_of_the_directory_only(tmp_path: Path) -> None:

@@ -14,5 +14,5 @@ class Bounds:
     output: int = 2 * 2**30
     cpu_seconds: int = 90
     wall_seconds: float = 240.0
-    files_per_worker: int = 100
+    files_per_worker: int = 1000
     workers: int = 2
