@@ -211,6 +211,17 @@ class Cursor:
     samples: int = 0
 
 
+TEXT_BYTES = 4096
+"""Of a name or the command, as long as a path can be on Linux: what the readers of all formats take in."""
+
+
+def bounded(text: str) -> str:
+    """``text``, without its middle where it is longer than that."""
+    raw, half = text.encode("utf-8", "backslashreplace"), TEXT_BYTES // 2 - 8
+    first, last = raw[:half].decode(errors="ignore"), raw[-half:].decode(errors="ignore")
+    return text if len(raw) <= TEXT_BYTES else f"{first} [...] {last}"
+
+
 def _ints() -> array[int]:
     return array("q")
 
@@ -242,6 +253,7 @@ class ProfileBuilder:
         self.sample_weights: tuple[array[int], ...] = tuple(_ints() for _ in self.sample_types)
 
     def string_id(self, text: str) -> int:
+        text = bounded(text)
         known = self._string_ids.get(text)
         if known is None:
             known = self._string_ids[text] = len(self.strings)

@@ -10,13 +10,13 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from plopi.model import About
+from plopi.model import About, bounded
 
 
 def about_this_process(command: str | None, engine: str, mode: str, period_ns: int) -> About:
     """Of a profile that begins now; ``command`` is what was called, None: as ``sys.argv`` has it."""
     return About(
-        command=command if command is not None else " ".join(sys.argv),
+        command=bounded(command if command is not None else " ".join(sys.argv)),
         host=socket.gethostname(),
         pid=os.getpid(),
         python=f"{platform.python_implementation()} {platform.python_version()}",

@@ -49,12 +49,13 @@ class Mark:
 
 
 class Cell:
-    """Weights of one stack in one thread since the last drain."""
+    """Weights of one stack in one thread since the last drain. Whose they are it does not know: thread and cell would be a
+    cycle, which a program that looks for garbage would find once the thread has ended."""
 
-    __slots__ = ("count", "cpu", "gc", "node", "record", "stack", "wall")
+    __slots__ = ("count", "cpu", "gc", "node", "stack", "wall")
 
-    def __init__(self, record: Record, node: int, gc: bool) -> None:
-        self.record, self.node = record, node
+    def __init__(self, node: int, gc: bool) -> None:
+        self.node = node
         self.gc = gc
         """The garbage collector ran on behalf of the leaf."""
         self.count = self.cpu = self.wall = 0
@@ -127,7 +128,7 @@ class StackTable:
         self.taken: list[tuple[Record, int, int, Chain, Mark | None, bool, bool]] = []
         """Samples to be filed: thread, CPU and wall time, the frames down to a mark, whether frames towards the root are missing,
         whether the garbage collector ran."""
-        self.dirty: list[Cell] = []
+        self.dirty: list[tuple[Record, Cell]] = []
         self.records: dict[int, Record] = {}
         self.cells = 0
         self.truncated = 0
@@ -158,16 +159,16 @@ class StackTable:
         taken = self.taken
         while taken:
             record, cpu, wall, chain, mark, cut, in_gc = taken.pop()
-            self.add(self.cell(record, chain, mark, cut, in_gc), 1, cpu, wall)
+            self.add(record, self.cell(record, chain, mark, cut, in_gc), 1, cpu, wall)
         for record in list(self.records.values()):
             if record.over:
                 weight = record.over
                 record.over -= weight
-                self.add(self._overflow(record), 1, weight, 0)
+                self.add(record, self._overflow(record), 1, weight, 0)
 
-    def add(self, cell: Cell, count: int, cpu: int, wall: int) -> None:
+    def add(self, record: Record, cell: Cell, count: int, cpu: int, wall: int) -> None:
         if not cell.count:
-            self.dirty.append(cell)
+            self.dirty.append((record, cell))
         cell.count += count
         cell.cpu += cpu
         cell.wall += wall
@@ -182,13 +183,13 @@ class StackTable:
         if full:
             return self._overflow(record)
         self.cells += 1
-        cell = record.cells[node, in_gc] = Cell(record, node, in_gc)
+        cell = record.cells[node, in_gc] = Cell(node, in_gc)
         return cell
 
     def _overflow(self, record: Record) -> Cell:
         self.truncated += 1
         if record.overflow is None:
-            record.overflow = Cell(record, OVER, False)
+            record.overflow = Cell(OVER, False)
         return record.overflow
 
     def _node_of(self, chain: Chain, mark: Mark | None, cut: bool, make: bool) -> int:
@@ -246,7 +247,7 @@ class StackTable:
         dirty = self.dirty
         columns = [sample_type.name for sample_type in rows.sample_types]
         for _ in range(len(dirty)):
-            cell = dirty.pop()
+            record, cell = dirty.pop()
             count, cpu, wall = cell.count, cell.cpu, cell.wall
             cell.count = cell.cpu = cell.wall = 0
             if cell.stack is None:
@@ -254,7 +255,7 @@ class StackTable:
             if cell.stack == NONE:
                 continue
             values = {"samples": count, "cpu": cpu, "wall": wall}
-            rows.add_sample(cell.stack, [values[name] for name in columns], self._thread(rows, cell.record), window)
+            rows.add_sample(cell.stack, [values[name] for name in columns], self._thread(rows, record), window)
             moved += count
         if self.cells >= self.max_stacks:
             self._begin_anew()

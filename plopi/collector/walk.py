@@ -506,12 +506,12 @@ def _look(s: Sampler, record: Record, top: FrameType, now: int) -> int:
     if record.cell is not None and not used:
         record.quiet += 1
         if now > record.wall:
-            s.table.add(record.cell, max(1, round((now - record.wall) / s.interval_ns)), 0, now - record.wall)
+            s.table.add(record, record.cell, max(1, round((now - record.wall) / s.interval_ns)), 0, now - record.wall)
     else:
         _settle(s, record)
         record.quiet = 0
         record.cell = s.table.cell(record, *chain_of(s, top))
-        s.table.add(record.cell, 1, 0, _elapsed(s, record, now))
+        s.table.add(record, record.cell, 1, 0, _elapsed(s, record, now))
     record.wall, record.wall_cpu = now, cpu
     return used
 
@@ -520,7 +520,7 @@ def _settle(s: Sampler, record: Record) -> None:
     """File the time for which a still thread was not asked."""
     if record.cell is not None and s.wall_pass > record.wall:
         since = s.wall_pass - record.wall
-        s.table.add(record.cell, max(1, round(since / s.interval_ns)), 0, since)
+        s.table.add(record, record.cell, max(1, round(since / s.interval_ns)), 0, since)
         record.wall = s.wall_pass
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from plopi import formats
 from plopi.collector.control import cli
 from plopi.formats import FORMATS, pprof
 from plopi.formats.limits import Limits
@@ -186,6 +187,31 @@ def test_every_form_of_a_program(some_python: str, form: str, forms: Path, tmp_p
     assert with_plopi.out == plain.out
     assert with_plopi.err == plain.err
     assert with_plopi.code == plain.code
+
+
+LONG_NAMES = f"""
+{BUSY}
+import threading
+for names in ({{"co_name": "n" * 70_000}}, {{"co_filename": "/f" * 40_000}}, {{"co_name": "\\udcff" * 4000}}):
+    if "co_name" in names and hasattr(burn.__code__, "co_qualname"):
+        names["co_qualname"] = names["co_name"]
+    burn.__code__ = burn.__code__.replace(**names)
+    worker = threading.Thread(target=burn, args=(0.2,), name="t" * 70_000)
+    worker.start()
+    worker.join()
+"""
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_a_profile_can_be_read_however_long_names_and_the_command_are(form: str, some_python: str, tmp_path: Path) -> None:
+    """The suite of Werkzeug, which makes a function with a name of 79 kB, left a profile that the viewer refused."""
+    written = tmp_path / f"profile.{form}"
+    options = ["-q", "--engine", "python", "-f", form, "-o", str(written)]
+    ran = profiled(some_python, ["-c", LONG_NAMES, *["argument" * 100] * 100], tmp_path, *options)
+    assert (ran.code, ran.err, ran.said) == (0, "", ())
+    found = formats.read(written.read_bytes(), written.name)
+    assert {"nnn", "\\ud"} <= {name[:3] for name in function_names(found)}
+    assert len(found.about.command.encode()) <= 4096
 
 
 def test_the_interpreters_own_options_hold(python: str, tmp_path: Path) -> None:

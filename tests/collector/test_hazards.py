@@ -85,6 +85,28 @@ def test_looks_keep_nothing_alive_also_after_a_fork(run, mode):
     assert ran.answer == {"alive": 0, "own": []}
 
 
+@pytest.mark.parametrize("mode", ["cpu", "wall", "both"])
+def test_what_is_known_of_a_thread_that_has_ended_is_no_cycle(run, mode):
+    """Tornado's circlerefs_test, which looks for what only a collection of cycles frees, found plopi's objects."""
+    ran = run(f"""
+        c = Collector(0.004, "{mode}", "python")
+        c.start(None)
+        gc.collect(); gc.disable(); gc.set_debug(gc.DEBUG_SAVEALL)
+        for _ in range(5):
+            worker = threading.Thread(target=spin, args=(0.05,))
+            worker.start(); worker.join()
+            time.sleep(0.03)
+            c.snapshot()
+        c.stop()
+        gc.collect()
+        found = sorted({{type(each).__qualname__ for each in gc.garbage if type(each).__module__.startswith("plopi.")}})
+        gc.set_debug(0); gc.garbage.clear()
+        answer(found=found, total=sum(by_thread(c.snapshot(), "wall" if "{mode}" == "wall" else "cpu").values()))
+    """)
+    assert ran.answer["found"] == []
+    assert ran.answer["total"] > 0.1
+
+
 def test_the_helper_does_not_blame_the_program_for_a_timer_that_is_off_for_a_fork(run):
     """It may look while another thread forks; then the rest was sampled from a thread, for no reason."""
     ran = run("""

@@ -250,7 +250,7 @@ def test_what_waits_is_bounded_and_its_time_is_truncated(monkeypatch: pytest.Mon
             watched.sampler.seen = 0
     assert len(watched.table.taken) == 6
     watched.table.file()
-    assert sum(cell.cpu for cell in watched.table.dirty) == pytest.approx(20 * INTERVAL, abs=INTERVAL)
+    assert sum(cell.cpu for _, cell in watched.table.dirty) == pytest.approx(20 * INTERVAL, abs=INTERVAL)
     assert watched.sampler.mine.overflow is not None
     assert watched.sampler.mine.overflow.cpu == pytest.approx(14 * INTERVAL, abs=INTERVAL)
 

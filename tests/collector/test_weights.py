@@ -42,7 +42,7 @@ class Played:
     def found(self) -> Counter[str]:
         sums: Counter[str] = Counter()
         self.table.file()
-        for cell in self.table.dirty:
+        for _, cell in self.table.dirty:
             sums[self.table._frames[cell.node][0].co_name] += cell.cpu
         return sums
 

@@ -22,6 +22,7 @@ from tests.proof import ROOT
 from tests.proof.outcome import Outcome
 
 ENGINES = ("native", "python")
+HARDEST = ("--interval", "1ms", "--mode", "both")
 TRIES = 3
 """A test differs where no outcome that it had without plopi is one that it had with it, in so many runs."""
 TIMEOUT_SECONDS = 1800
@@ -50,6 +51,8 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=outcomes.x
 DJANGO = ("asgi", "async", "cache", "dispatch", "handlers", "queries", "signals", "utils_tests")
 SQLALCHEMY = ("--db=sqlite", "--db=aiosqlite", "test/base", "test/engine", "test/ext/asyncio")
 """By a connection in the thread that asks, and by one in a thread of its own, from greenlets among an event loop's tasks."""
+ELSEWHERE = ("connect_timeout", "total_timeout_connect")
+"""Of requests: they connect to an address that is not this machine's."""
 SUITES = {
     "Tornado": Suite(("-m", "tornado.test.runtests", "--verbose"), ("tornado",)),
     "click": Suite(PYTEST, ("click", "pytest<9"), "click"),
@@ -59,6 +62,15 @@ SUITES = {
         ("runtests.py", "--parallel=1", "-v", "2", *DJANGO), ("django", "jinja2"), "django", "tests", (3, 12),
     ),
     "SQLAlchemy": Suite((*PYTEST, *SQLALCHEMY), ("sqlalchemy", "aiosqlite", "greenlet", "pytest<9"), "sqlalchemy"),
+    "requests": Suite(
+        (*PYTEST, *(f"--deselect=tests/test_requests.py::TestTimeout::test_{name}" for name in ELSEWHERE)),
+        ("requests[socks]", "httpbin~=0.10.0", "pytest-httpbin==2.1.0", "trustme", "pytest<9"), "requests",
+    ),
+    "httpx": Suite(
+        PYTEST, ("httpx[brotli,cli,http2,socks,zstd]", "chardet", "trio", "trustme", "uvicorn", "pytest<9"), "httpx",
+    ),
+    "Starlette": Suite(PYTEST, ("starlette[full]", "httpx2[zstd]", "opentelemetry-sdk", "trio", "pytest>=9"), "starlette"),
+    "Werkzeug": Suite(PYTEST, ("werkzeug", "cffi", "cryptography", "ephemeral-port-reserve", "pytest-timeout"), "werkzeug"),
 }  # fmt: skip
 
 
@@ -116,11 +128,13 @@ def compare(name: str, python: Path, command: tuple[str, ...], where: Path, engi
     counts[f"plain: {name}"] = len(without[0]) - 1
     for engine in engines:
         profile = where / f"plopi-{engine}.pb.gz"
-        profiled = [str(python), "-m", "plopi.collector", "--engine", engine, "-q", "-o", str(profile), *command]
+        profiled = [str(python), "-m", "plopi.collector", "--engine", engine, *HARDEST, "-q", "-o", str(profile), *command]
         for turn in range(TRIES):
             if turn >= len(without):
                 without.append(_outcomes([str(python), *command], where))
             with_plopi[engine].append(_outcomes(profiled, where))
+            for each in _differences(without[turn : turn + 1], with_plopi[engine][turn:]):
+                print(f"    {name}, {engine} engine, run {turn + 1}: {each}", file=sys.stderr, flush=True)
             differing = list(_differences(without, with_plopi[engine]))
             if not differing:
                 break
